@@ -1,0 +1,1 @@
+"""Django glue: settings, urls, celery, embedded servers, the base of errors."""

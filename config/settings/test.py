@@ -1,0 +1,17 @@
+"""Tests: the same as everywhere, with fixed keys and a cheap password hash."""
+
+import os
+
+os.environ.setdefault("SECRET_KEY", "tests-only-" + "0123456789abcdef" * 4)
+os.environ.setdefault("FIELD_KEYS", '{"test": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}')
+os.environ.setdefault("LOOKUP_KEY", "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=")
+os.environ.setdefault("PASSWORD_PEPPER", "tests only pepper")
+
+from config.settings.base import *  # noqa: E402, F403
+
+ALLOWED_HOSTS = ["*"]
+AXES_ENABLED = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

@@ -1,0 +1,4 @@
+from foundation.models.fact import Fact, FactForeignKey
+from foundation.models.user import Person, User
+
+__all__ = ["Fact", "FactForeignKey", "Person", "User"]

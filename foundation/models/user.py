@@ -1,0 +1,55 @@
+"""People and the accounts they sign in with."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Person(models.Model):
+    """
+    One human being. All accounts of the same human share it, and maker and checker are compared by it (X10).
+
+    Reference data: it carries no counters and is never deleted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=150)
+
+    class Meta:
+        db_table = "foundation_person"
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(AbstractUser):
+    """
+    A sign-in account of staff or of a merchant's people; the two are separate rows even for one person.
+
+    `is_staff` opens the admin; what a merchant's user may do stands in a membership of `merchants`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(Person, models.PROTECT, related_name="users", verbose_name=_("person"))
+    language = models.CharField(_("language"), max_length=10, default="zh-hans")
+    zone = models.CharField(_("time zone"), max_length=40, default="Asia/Shanghai")
+
+    REQUIRED_FIELDS = ["email"]
+
+    class Meta:
+        db_table = "foundation_user"
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [models.UniqueConstraint(fields=["id", "person"], name="user_with_person")]
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Give a new account a person of its own unless one was named."""
+        if self._state.adding and self.person_id is None:
+            self.person = Person.objects.create(name=self.get_full_name() or self.username)
+        super().save(*args, **kwargs)  # type: ignore[arg-type]

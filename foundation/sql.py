@@ -1,0 +1,45 @@
+"""SQL that lives in files beside the code, and calls of SQL functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connections, migrations
+
+Row = dict[str, Any]
+
+
+@cache
+def load(package: str, name: str) -> str:
+    """Return the text of `<package>/sql/<name>.sql`."""
+    return (Path(settings.BASE_DIR) / package / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def rows(statement: str, params: Sequence[Any] | Mapping[str, Any] = (), *, using: str = "default") -> list[Row]:
+    """Run one statement and return its rows as dictionaries (bounded results only)."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement, params or None)
+        if cursor.description is None:
+            return []
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def execute(statement: str, params: Sequence[Any] | Mapping[str, Any] = (), *, using: str = "default") -> int:
+    """Run one statement and return how many rows it touched."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement, params or None)
+        return int(cursor.rowcount)
+
+
+def migrate_file(package: str, name: str, reverse: str = "") -> migrations.RunSQL:
+    """
+    Return a migration operation that runs `<package>/sql/<name>.sql` as it stands.
+
+    Function files are `CREATE OR REPLACE`; whoever changes one adds a migration that loads it again.
+    """
+    return migrations.RunSQL(load(package, name), reverse or migrations.RunSQL.noop)

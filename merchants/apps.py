@@ -1,0 +1,11 @@
+"""Start-up of the `merchants` package: registries are filled here, never at import."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MerchantsConfig(AppConfig):
+    """The `merchants` floor of the house (docs/decisions/0001-rooms.md)."""
+
+    name = "merchants"
+    verbose_name = _("Merchants")

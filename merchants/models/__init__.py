@@ -1,0 +1,3 @@
+from merchants.models.merchant import Merchant
+
+__all__ = ["Merchant"]

@@ -1,0 +1,49 @@
+"""The merchant: whose book it is."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Merchant(models.Model):
+    """
+    A merchant, or the house itself (kind HOUSE, one row), whose book holds what belongs to no merchant.
+
+    Reference data: small, unique as a whole, without balances or counters. `id` is the routing number that outward
+    numbers carry; `merchant_no` is what people and files call it.
+    """
+
+    class Kind(models.TextChoices):
+        MERCHANT = "MERCHANT", _("merchant")
+        HOUSE = "HOUSE", _("the house")
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE", _("active")
+        RESTRICTED = "RESTRICTED", _("restricted")
+        FROZEN = "FROZEN", _("frozen")
+        CLOSING = "CLOSING", _("closing")
+        CLOSED = "CLOSED", _("closed")
+
+    merchant_no = models.CharField(_("merchant number"), max_length=64, unique=True)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.MERCHANT)
+    name = models.CharField(_("name"), max_length=200)
+    registration_no = models.CharField(_("registration number"), max_length=64, blank=True)
+    city = models.CharField(_("city"), max_length=100, blank=True)
+    region = models.CharField(_("region"), max_length=100, blank=True)
+    country = models.CharField(_("country"), max_length=2, default="CN")
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.ACTIVE)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        db_table = "merchants_merchant"
+        verbose_name = _("merchant")
+        verbose_name_plural = _("merchants")
+        constraints = [
+            models.UniqueConstraint(fields=["kind"], condition=Q(kind="HOUSE"), name="merchant_one_house"),
+            models.CheckConstraint(condition=~Q(merchant_no=""), name="merchant_no_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.merchant_no} {self.name}"
