@@ -16,7 +16,9 @@ MAX_MINOR: Final = 10**15  # the largest amount that is taken in or stored, in m
 
 # ISO 4217 exponents that are not 2. A currency that is in neither set is unknown and refused.
 _EXPONENTS: Final = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys(
+        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
+    ),
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
     **dict.fromkeys("CLF UYW".split(), 4),
 }
@@ -52,7 +54,8 @@ def exponent(currency: str) -> int:
     try:
         return CURRENCIES[currency]
     except KeyError:
-        raise CurrencyUnknown(_("%(currency)s is not a known currency.") % {"currency": currency!r}) from None
+        message = _("%(currency)s is not a known currency.") % {"currency": repr(currency)}
+        raise CurrencyUnknown(message) from None
 
 
 def round_half_up(exact: Decimal) -> int:
@@ -70,7 +73,9 @@ def allocate(total: int, weights: Sequence[int]) -> list[int]:
     if whole <= 0 or min(weights) < 0:
         raise ValueError("weights must be non-negative and not all zero")
     parts = [total * weight // whole for weight in weights]
-    order = sorted(range(len(weights)), key=lambda index: (-(total * weights[index] % whole), index))
+    order = sorted(
+        range(len(weights)), key=lambda index: (-(total * weights[index] % whole), index)
+    )
     for index in order[: total - sum(parts)]:
         parts[index] += 1
     return parts
@@ -101,14 +106,19 @@ class Money:
             )
         minor = int(whole) * 10**decimals + int((part + "0" * decimals)[:decimals] or "0")
         if minor > MAX_MINOR:
-            raise AmountMalformed(_("%(text)s is larger than any amount we keep.") % {"text": repr(text)})
+            raise AmountMalformed(
+                _("%(text)s is larger than any amount we keep.") % {"text": repr(text)}
+            )
         return cls(minor, currency)
 
     @property
     def major(self) -> str:
         """The plain decimal text, without grouping or currency: `12.50`, `-0.25`, `100` for JPY."""
         decimals = exponent(self.currency)
-        sign, digits = ("-" if self.minor < 0 else ""), str(abs(self.minor)).rjust(decimals + 1, "0")
+        sign, digits = (
+            ("-" if self.minor < 0 else ""),
+            str(abs(self.minor)).rjust(decimals + 1, "0"),
+        )
         return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else f"{sign}{digits}"
 
     def __str__(self) -> str:

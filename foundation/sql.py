@@ -19,7 +19,9 @@ def load(package: str, name: str) -> str:
     return (Path(settings.BASE_DIR) / package / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def rows(statement: str, params: Sequence[Any] | Mapping[str, Any] = (), *, using: str = "default") -> list[Row]:
+def rows(
+    statement: str, params: Sequence[Any] | Mapping[str, Any] = (), *, using: str = "default"
+) -> list[Row]:
     """Run one statement and return its rows as dictionaries (bounded results only)."""
     with connections[using].cursor() as cursor:
         cursor.execute(statement, params or None)
@@ -29,7 +31,9 @@ def rows(statement: str, params: Sequence[Any] | Mapping[str, Any] = (), *, usin
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def execute(statement: str, params: Sequence[Any] | Mapping[str, Any] = (), *, using: str = "default") -> int:
+def execute(
+    statement: str, params: Sequence[Any] | Mapping[str, Any] = (), *, using: str = "default"
+) -> int:
     """Run one statement and return how many rows it touched."""
     with connections[using].cursor() as cursor:
         cursor.execute(statement, params or None)

@@ -83,7 +83,8 @@ TEMPLATES = [
 DATABASES = {
     "default": databases.from_url(env.str("DATABASE_URL")),
     "owner": databases.from_url(
-        env.str("DATABASE_OWNER_URL", default=env.str("DATABASE_URL")), session={"statement_timeout": "0"}
+        env.str("DATABASE_OWNER_URL", default=env.str("DATABASE_URL")),
+        session={"statement_timeout": "0"},
     ),
 }
 DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
@@ -97,7 +98,10 @@ AUTHENTICATION_BACKENDS = [
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -109,7 +113,8 @@ LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", _("Chinese (simplified)")), ("en", _("English"))]
 # A catalogue per package, so that each package carries its own words.
 LOCALE_PATHS = [
-    BASE_DIR / "locale" / name for name in ("foundation", "merchants", "ledger", "channels", "settlement", "templates")
+    BASE_DIR / "locale" / name
+    for name in ("foundation", "merchants", "ledger", "channels", "settlement", "templates")
 ]
 USE_I18N = True
 USE_TZ = True
@@ -142,7 +147,9 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 # Keys live outside the database. FIELD_KEYS: {"key id": "base64 of 32 bytes"}, the first one writes.
 FIELD_KEYS: dict[str, str] = env.json("FIELD_KEYS")
-LOOKUP_KEY = env.str("LOOKUP_KEY")  # base64 of 32 bytes; keyed look-up hashes of card and account numbers
+LOOKUP_KEY = env.str(
+    "LOOKUP_KEY"
+)  # base64 of 32 bytes; keyed look-up hashes of card and account numbers
 PASSWORD_PEPPER = env.str("PASSWORD_PEPPER")  # mixed into payment passwords before hashing
 
 REST_FRAMEWORK = {

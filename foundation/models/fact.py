@@ -34,7 +34,9 @@ class Fact(models.Model):
     A row of one merchant's book. `merchant` is set once, is part of every unique key, and never changes.
     """
 
-    merchant = models.ForeignKey("merchants.Merchant", models.PROTECT, related_name="+", verbose_name=_("merchant"))
+    merchant = models.ForeignKey(
+        "merchants.Merchant", models.PROTECT, related_name="+", verbose_name=_("merchant")
+    )
 
     class Meta:
         abstract = True

@@ -36,7 +36,9 @@ class User(AbstractUser):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    person = models.ForeignKey(Person, models.PROTECT, related_name="users", verbose_name=_("person"))
+    person = models.ForeignKey(
+        Person, models.PROTECT, related_name="users", verbose_name=_("person")
+    )
     language = models.CharField(_("language"), max_length=10, default="zh-hans")
     zone = models.CharField(_("time zone"), max_length=40, default="Asia/Shanghai")
 

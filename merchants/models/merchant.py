@@ -41,7 +41,9 @@ class Merchant(models.Model):
         verbose_name = _("merchant")
         verbose_name_plural = _("merchants")
         constraints = [
-            models.UniqueConstraint(fields=["kind"], condition=Q(kind="HOUSE"), name="merchant_one_house"),
+            models.UniqueConstraint(
+                fields=["kind"], condition=Q(kind="HOUSE"), name="merchant_one_house"
+            ),
             models.CheckConstraint(condition=~Q(merchant_no=""), name="merchant_no_not_empty"),
         ]
 
