@@ -9,3 +9,11 @@ class FoundationConfig(AppConfig):
 
     name = "foundation"
     verbose_name = _("Foundation")
+
+    def ready(self) -> None:
+        """
+        Make the Celery application the current one before any task is sent, and listen to its
+        signals.
+        """
+        import config.celery  # noqa: F401
+        import foundation.task_signals  # noqa: F401

@@ -1,0 +1,213 @@
+"""
+The only way upward: what higher floors offer to lower ones, filled in `AppConfig.ready()`.
+
+A lower package calls what is registered here without importing who registered it
+(docs/decisions/0001-rooms.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from foundation.money import Money
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+    from foundation.models import Approval, User
+
+T = TypeVar("T")
+
+
+class AlreadyRegistered(Exception):
+    """Two things want the same name in one registry: a bug."""
+
+
+class NotRegistered(Exception):
+    """Nothing has this name in the registry: a bug, or a package that is not installed."""
+
+
+class Registry(Generic[T]):
+    """Things of one type by unique name, in the order in which they were registered."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._items: dict[str, T] = {}
+
+    def register(self, name: str, item: T) -> None:
+        """Add an item. The same item again is no change; another one raises AlreadyRegistered."""
+        if self._items.setdefault(name, item) != item:
+            raise AlreadyRegistered(f"{self.name} has another {name!r}.")
+
+    def get(self, name: str) -> T:
+        """Return the item of that name. Raises NotRegistered."""
+        try:
+            return self._items[name]
+        except KeyError:
+            raise NotRegistered(f"{self.name} has no {name!r}.") from None
+
+    def items(self) -> tuple[tuple[str, T], ...]:
+        """Return every name with its item, in order."""
+        return tuple(self._items.items())
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(tuple(self._items.values()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def _nothing_to_undo(approval: Approval, at: datetime) -> None:
+    """Leave the world as it is: most refused proposals had no effect yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAction:
+    """
+    What an approved proposal does.
+
+    `apply` runs in the transaction of the deciding approval and may refuse by DomainError (then
+    nothing is decided); `refuse` runs in the transaction that rejects, withdraws or expires it;
+    `describe` says it in one sentence in the reader's language; `permission` is what a checker must
+    hold ("" asks for none).
+    """
+
+    name: str
+    apply: Callable[[Approval, datetime], None]
+    describe: Callable[[Approval], str]
+    refuse: Callable[[Approval, datetime], None] = _nothing_to_undo
+    permission: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    One broken invariant: `check` is its name in money-safety.md ("I3"); amounts are minor units as
+    text.
+    """
+
+    check: str
+    merchant_id: int | None
+    currency: str
+    subject: str
+    expected: str
+    found: str
+    message: str
+
+
+class LifecycleListener(Protocol):
+    """Reacts to an event in a merchant's life, inside the transaction of whoever announces it."""
+
+    def __call__(
+        self, *, event: str, merchant_ids: Sequence[int], payload: Mapping[str, Any]
+    ) -> None: ...
+
+
+class FactListener(Protocol):
+    """
+    Reacts, set-based, to the facts one clearing chunk has booked, inside the booking's transaction.
+    """
+
+    def __call__(self, *, event: str, chunk_id: int) -> None: ...
+
+
+class DayCloseStep(Protocol):
+    """One step of closing a day; raises DomainError with the reason why the day cannot close."""
+
+    def __call__(self, *, business_date: date, at: datetime) -> None: ...
+
+
+class VerificationFactor(Protocol):
+    """
+    Proves that the person is who he says; raises DomainError with the reason when the proof is no
+    good.
+    """
+
+    def __call__(self, *, merchant_id: int, user: User, proof: str, at: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """
+    A queue of things that need a person now: how many, since when, how much money, and where to
+    look.
+    """
+
+    title: str
+    count: int
+    oldest_at: datetime | None
+    at_stake: tuple[Money, ...]
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrailStep:
+    """One station of the money's way, for the page that shows the whole chain."""
+
+    at: datetime
+    title: str
+    detail: str
+    url: str = ""
+
+
+class TrailProvider(Protocol):
+    """Tells its part of the way of one subject (`kind` "payment", "withdrawal" and so on)."""
+
+    def __call__(self, *, merchant_id: int, kind: str, subject_id: int) -> Iterable[TrailStep]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One thing found by its number."""
+
+    title: str
+    detail: str
+    url: str
+
+
+class SearchProvider(Protocol):
+    """Finds things by exact number or prefix; bounded, and only what `user` may see."""
+
+    def __call__(self, *, text: str, user: User) -> Iterable[SearchHit]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """A line of the admin's or the portal's menu; `door` is "admin" or "portal"."""
+
+    door: str
+    title: str | _StrPromise
+    url_name: str
+    permission: str = ""
+    icon: str = ""
+    group: str | _StrPromise = ""
+
+
+approval_actions: Registry[ApprovalAction] = Registry("approval_actions")
+invariant_checks: Registry[Callable[[], Iterable[Finding]]] = Registry("invariant_checks")
+day_close_steps: Registry[DayCloseStep] = Registry("day_close_steps")
+verification_factors: Registry[VerificationFactor] = Registry("verification_factors")
+lifecycle_listeners: Registry[LifecycleListener] = Registry("lifecycle_listeners")
+fact_listeners: Registry[FactListener] = Registry("fact_listeners")
+work_items: Registry[Callable[[], Iterable[WorkItem]]] = Registry("work_items")
+trail_providers: Registry[TrailProvider] = Registry("trail_providers")
+search_providers: Registry[SearchProvider] = Registry("search_providers")
+menu_entries: Registry[MenuEntry] = Registry("menu_entries")
+
+
+def announce(event: str, *, merchant_ids: Sequence[int], payload: Mapping[str, Any]) -> None:
+    """Tell every lifecycle listener, in order, inside the caller's transaction."""
+    for listener in lifecycle_listeners:
+        listener(event=event, merchant_ids=merchant_ids, payload=payload)
+
+
+def announce_facts(event: str, *, chunk_id: int) -> None:
+    """Tell every fact listener, in order, inside the transaction that booked the chunk."""
+    for listener in fact_listeners:
+        listener(event=event, chunk_id=chunk_id)

@@ -1,0 +1,19 @@
+"""Celery entry points of `foundation`."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from foundation.services import outbox
+
+
+@shared_task(name="foundation.relay_outbox")
+def relay_outbox(**_: object) -> None:
+    """Send what the outbox holds; nudged after commits and called by the beat every few seconds."""
+    outbox.drain()
+
+
+@shared_task(name="foundation.purge_outbox")
+def purge_outbox(**_: object) -> None:
+    """Forget messages that were done long ago; daily."""
+    outbox.purge()
