@@ -143,6 +143,19 @@ CELERY_TASK_TIME_LIMIT = 900  # below every lease, which is below the broker's v
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
+# Beat only asks what is due: two beats, or none for an hour, do no harm. An order that waited too long is dropped.
+CELERY_BEAT_SCHEDULE = {
+    "relay the outbox": {
+        "task": "foundation.relay_outbox",
+        "schedule": 3.0,
+        "options": {"expires": 30},
+    },
+    "forget what the outbox did long ago": {
+        "task": "foundation.purge_outbox",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
+}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 # Keys live outside the database. FIELD_KEYS: {"key id": "base64 of 32 bytes"}, the first one writes.
