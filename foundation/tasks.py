@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from foundation.services import outbox
+from foundation import clock
+from foundation.services import idempotency, outbox
 
 
 @shared_task(name="foundation.relay_outbox")
@@ -17,3 +18,9 @@ def relay_outbox(**_: object) -> None:
 def purge_outbox(**_: object) -> None:
     """Forget messages that were done long ago; daily."""
     outbox.purge()
+
+
+@shared_task(name="foundation.purge_idempotency_keys")
+def purge_idempotency_keys(**_: object) -> None:
+    """Forget idempotency keys older than we promised; daily."""
+    idempotency.purge(at=clock.now())

@@ -163,7 +163,8 @@ def fail(merchant_id: int, message_id: int, *, fence: int, reason: str) -> int:
     """
     return sql.execute(
         "UPDATE public.foundation_outbox SET owner = '', lease_expires_at = NULL,"
-        " reason = %(reason)s, state = CASE WHEN tries >= %(max_tries)s THEN 'PARKED' ELSE 'PENDING' END,"
+        " reason = %(reason)s,"
+        " state = CASE WHEN tries >= %(max_tries)s THEN 'PARKED' ELSE 'PENDING' END,"
         " next_try_at = statement_timestamp() + make_interval(secs =>"
         "   (%(backoff)s::int[])[least(greatest(tries, 1), cardinality(%(backoff)s::int[]))])"
         " WHERE merchant_id = %(merchant_id)s AND id = %(id)s AND fence = %(fence)s"

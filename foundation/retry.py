@@ -1,0 +1,40 @@
+"""Deadlocks, serialization failures and lock time-outs: try the whole transaction again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import OperationalError, connection
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+T = TypeVar("T")
+
+# serialization_failure, deadlock_detected, lock_not_available
+_PASSING = frozenset({"40001", "40P01", "55P03"})
+
+
+def retried(work: Callable[[], T], *, attempts: int = 3) -> T:
+    """
+    Run `work`, a whole transaction, up to `attempts` times while the database only asks to come
+    back.
+
+    Never call it inside a transaction (raises RuntimeError), and never around a network call: what
+    `work` did outside of the database would happen twice. Rule: money-safety sections 4 and 10.
+    """
+    if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
+        raise RuntimeError("A part of a transaction cannot be tried again, only the whole.")
+    return Retrying(
+        retry=retry_if_exception(is_passing),
+        stop=stop_after_attempt(attempts),
+        wait=wait_random_exponential(multiplier=0.02, max=0.5),
+        reraise=True,
+    )(work)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether the same transaction may succeed when it is tried again."""
+    return (
+        isinstance(error, OperationalError)
+        and getattr(error.__cause__, "sqlstate", None) in _PASSING
+    )
