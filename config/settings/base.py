@@ -150,6 +150,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3.0,
         "options": {"expires": 30},
     },
+    "forget old idempotency keys": {
+        "task": "foundation.purge_idempotency_keys",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
     "forget what the outbox did long ago": {
         "task": "foundation.purge_outbox",
         "schedule": 24 * 3600.0,
