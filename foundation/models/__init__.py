@@ -1,7 +1,17 @@
+from foundation.models.business_day import BusinessDay
 from foundation.models.fact import Fact, FactForeignKey
 from foundation.models.idempotency import IdempotencyKey
 from foundation.models.job import Job
 from foundation.models.outbox import OutboxMessage
 from foundation.models.user import Person, User
 
-__all__ = ["Fact", "FactForeignKey", "IdempotencyKey", "Job", "OutboxMessage", "Person", "User"]
+__all__ = [
+    "BusinessDay",
+    "Fact",
+    "FactForeignKey",
+    "IdempotencyKey",
+    "Job",
+    "OutboxMessage",
+    "Person",
+    "User",
+]
