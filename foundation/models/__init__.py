@@ -1,3 +1,4 @@
+from foundation.models.approval import Approval, ApprovalDecision, ApprovalPolicy
 from foundation.models.business_day import BusinessDay
 from foundation.models.fact import Fact, FactForeignKey
 from foundation.models.idempotency import IdempotencyKey
@@ -6,6 +7,9 @@ from foundation.models.outbox import OutboxMessage
 from foundation.models.user import Person, User
 
 __all__ = [
+    "Approval",
+    "ApprovalDecision",
+    "ApprovalPolicy",
     "BusinessDay",
     "Fact",
     "FactForeignKey",

@@ -29,8 +29,8 @@ class Command(BaseCommand):
         rows = []
         try:
             while day.year == options["year"]:
-                name = chinese_calendar.get_holiday_detail(day)[1] or ""
-                works = chinese_calendar.is_workday(day)
+                name = chinese_calendar.get_holiday_detail(day)[1] or ""  # type: ignore[no-untyped-call]
+                works = chinese_calendar.is_workday(day)  # type: ignore[no-untyped-call]
                 rows.append([day.isoformat(), "yes" if works else "no", name])
                 day += timedelta(days=1)
         except NotImplementedError as unknown:
