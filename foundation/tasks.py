@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from foundation import clock
-from foundation.services import idempotency, outbox
+from foundation.services import approval, idempotency, outbox
 
 
 @shared_task(name="foundation.relay_outbox")
@@ -24,3 +24,9 @@ def purge_outbox(**_: object) -> None:
 def purge_idempotency_keys(**_: object) -> None:
     """Forget idempotency keys older than we promised; daily."""
     idempotency.purge(at=clock.now())
+
+
+@shared_task(name="foundation.expire_approvals")
+def expire_approvals(**_: object) -> None:
+    """Close the proposals nobody decided on in time; every minute."""
+    approval.expire_due(at=clock.now())

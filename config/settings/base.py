@@ -150,6 +150,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3.0,
         "options": {"expires": 30},
     },
+    "expire approvals": {
+        "task": "foundation.expire_approvals",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "forget old idempotency keys": {
         "task": "foundation.purge_idempotency_keys",
         "schedule": 24 * 3600.0,

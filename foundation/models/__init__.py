@@ -1,7 +1,21 @@
+from foundation.models.approval import Approval, ApprovalDecision, ApprovalPolicy
+from foundation.models.business_day import BusinessDay
 from foundation.models.fact import Fact, FactForeignKey
 from foundation.models.idempotency import IdempotencyKey
 from foundation.models.job import Job
 from foundation.models.outbox import OutboxMessage
 from foundation.models.user import Person, User
 
-__all__ = ["Fact", "FactForeignKey", "IdempotencyKey", "Job", "OutboxMessage", "Person", "User"]
+__all__ = [
+    "Approval",
+    "ApprovalDecision",
+    "ApprovalPolicy",
+    "BusinessDay",
+    "Fact",
+    "FactForeignKey",
+    "IdempotencyKey",
+    "Job",
+    "OutboxMessage",
+    "Person",
+    "User",
+]

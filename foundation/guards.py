@@ -1,0 +1,66 @@
+"""
+Migration operations for the guards that tables of every package share (foundation/sql/guards.sql).
+"""
+
+from __future__ import annotations
+
+from django.db import migrations
+
+
+def append_only(table: str) -> migrations.RunSQL:
+    """
+    Return a migration operation that makes a table append-only.
+
+    UPDATE, DELETE and TRUNCATE are refused by trigger, to the owner too; the product's role loses
+    the rights as well, where it exists.
+    """
+    return migrations.RunSQL(
+        f"""
+        CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON public.{table}
+          FOR EACH ROW EXECUTE FUNCTION public.foundation_refuse_change();
+        CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.{table}
+          FOR EACH STATEMENT EXECUTE FUNCTION public.foundation_refuse_change();
+        {_revoke("UPDATE, DELETE, TRUNCATE", table)}
+        """,
+        f"""
+        DROP TRIGGER refuse_change ON public.{table};
+        DROP TRIGGER refuse_truncate ON public.{table};
+        {_grant("UPDATE, DELETE", table)}
+        """,
+    )
+
+
+def never_deleted(table: str) -> migrations.RunSQL:
+    """Return a migration operation that refuses DELETE and TRUNCATE: rows change but stay."""
+    return migrations.RunSQL(
+        f"""
+        CREATE TRIGGER refuse_delete BEFORE DELETE ON public.{table}
+          FOR EACH ROW EXECUTE FUNCTION public.foundation_refuse_change();
+        CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.{table}
+          FOR EACH STATEMENT EXECUTE FUNCTION public.foundation_refuse_change();
+        {_revoke("DELETE, TRUNCATE", table)}
+        """,
+        f"""
+        DROP TRIGGER refuse_delete ON public.{table};
+        DROP TRIGGER refuse_truncate ON public.{table};
+        {_grant("DELETE", table)}
+        """,
+    )
+
+
+def _revoke(rights: str, table: str) -> str:
+    return _for_product(f"REVOKE {rights} ON public.{table} FROM countinghouse_product")
+
+
+def _grant(rights: str, table: str) -> str:
+    return _for_product(f"GRANT {rights} ON public.{table} TO countinghouse_product")
+
+
+def _for_product(statement: str) -> str:
+    """Wrap a statement so that it is left out on a server without the product's role."""
+    return f"""
+        DO $$ BEGIN
+          IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'countinghouse_product') THEN
+            {statement};
+          END IF;
+        END $$;"""

@@ -1,0 +1,279 @@
+"""
+Maker and checker: propose, decide, withdraw, expire. One engine for everything that is guarded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from config.errors import DomainError, Forbidden, NotFound
+from foundation import actor, canonical, registries
+from foundation.models import Approval, ApprovalDecision, ApprovalPolicy, User
+from foundation.money import Money
+
+State = Approval.State
+
+
+class AlreadyProposed(DomainError):
+    """The same change to the same thing waits for a checker already."""
+
+    code = "approval_already_proposed"
+
+
+class SelfApprovalForbidden(Forbidden):
+    """The checker is the person who made the proposal, perhaps under another account."""
+
+    code = "self_approval_forbidden"
+
+
+class CheckerNotAllowed(Forbidden):
+    """The checker does not hold the permission this action asks of him."""
+
+    code = "checker_not_allowed"
+
+
+class MakerOnly(Forbidden):
+    """Only the person who made a proposal may withdraw it."""
+
+    code = "maker_only"
+
+
+class ContentChanged(DomainError):
+    """What the checker saw is not what the proposal says; look at it again."""
+
+    code = "approval_content_changed"
+
+
+class ApprovalClosed(DomainError):
+    """The proposal is decided, withdrawn or expired already."""
+
+    code = "approval_closed"
+
+
+class ApprovalExpired(ApprovalClosed):
+    """The time to decide is over."""
+
+    code = "approval_expired"
+
+
+class AlreadyDecided(DomainError):
+    """This person has spoken on this proposal; another one is needed."""
+
+    code = "approval_already_decided"
+
+
+def propose(
+    *,
+    action: str,
+    merchant_id: int,
+    subject: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    money_effect: Money | None,
+    reason: str,
+    maker: User,
+    at: datetime,
+    expires_at: datetime,
+) -> Approval:
+    """
+    Freeze a proposal for a registered action; nothing happens until enough others approve it.
+
+    Raises AlreadyProposed while one is open for the same subject; NotRegistered (a bug).
+    Rule: AP-1, AP-2, AP-6 (docs/rules/approvals.md).
+    """
+    registries.approval_actions.get(action)
+    who = actor.current()
+    approval = Approval(
+        merchant_id=merchant_id,
+        action=action,
+        subject=subject,
+        before=json.loads(canonical.encode(before)),
+        after=json.loads(canonical.encode(after)),
+        effect_minor=None if money_effect is None else money_effect.minor,
+        effect_currency="" if money_effect is None else money_effect.currency,
+        reason=reason,
+        maker=maker,
+        maker_person_id=maker.person_id,
+        checkers_needed=checkers_needed(action, money_effect),
+        proposed_at=at,
+        expires_at=expires_at,
+        actor=who.name,
+        request_id=who.request_id,
+    )
+    approval.content_sha256 = content_sha256(approval)
+    try:
+        with transaction.atomic():
+            approval.save(force_insert=True)
+    except IntegrityError as refused:
+        if "approval_one_open" not in str(refused):
+            raise
+        raise AlreadyProposed(
+            _("The same change to %(subject)s waits for a checker already.") % {"subject": subject}
+        ) from refused
+    return approval
+
+
+def decide(
+    *,
+    approval_id: int,
+    merchant_id: int,
+    checker: User,
+    approve: bool,
+    reason: str,
+    seen_sha256: str,
+    at: datetime,
+) -> Approval:
+    """
+    Record one checker's word; with enough of them apply the action in this very transaction.
+
+    `seen_sha256` is the `content_sha256` that was on the checker's screen.
+    Raises NotFound, ApprovalClosed, ApprovalExpired, SelfApprovalForbidden, CheckerNotAllowed,
+    AlreadyDecided, ContentChanged, and whatever the action refuses with (then nothing is decided).
+    Rule: AP-3 to AP-5 (docs/rules/approvals.md).
+    """
+    with transaction.atomic(durable=True):
+        approval = _locked(approval_id, merchant_id)
+        _require_open(approval, at)
+        _require_checker(approval, checker)
+        _require_same_content(approval, seen_sha256)
+        who = actor.current()
+        ApprovalDecision.objects.create(
+            merchant_id=merchant_id,
+            approval=approval,
+            checker=checker,
+            checker_person_id=checker.person_id,
+            maker_person_id=approval.maker_person_id,
+            approves=approve,
+            reason=reason,
+            content_sha256=approval.content_sha256,
+            decided_at=at,
+            actor=who.name,
+            request_id=who.request_id,
+        )
+        if not approve:
+            _close(approval, State.REJECTED, at)
+        elif _decisions(approval).filter(approves=True).count() >= approval.checkers_needed:
+            _close(approval, State.APPROVED, at)
+    return approval
+
+
+def withdraw(*, approval_id: int, merchant_id: int, maker: User, at: datetime) -> Approval:
+    """
+    Take an open proposal back, under any account of the person who made it.
+
+    Raises NotFound, ApprovalClosed, MakerOnly. Rule: AP-7.
+    """
+    with transaction.atomic(durable=True):
+        approval = _locked(approval_id, merchant_id)
+        if approval.state != State.PROPOSED:
+            raise _closed(approval)
+        if approval.maker_person_id != maker.person_id:
+            raise MakerOnly(_("Only the person who made a proposal may withdraw it."))
+        _close(approval, State.WITHDRAWN, at)
+    return approval
+
+
+def expire_due(*, at: datetime) -> int:
+    """
+    Close every open proposal whose time is over, each in its own transaction; return how many.
+    """
+    due = Approval.objects.filter(state=State.PROPOSED, expires_at__lte=at)
+    expired = 0
+    for merchant_id, approval_id in due.values_list("merchant_id", "id").iterator():
+        with transaction.atomic(durable=True):
+            approval = _locked(approval_id, merchant_id)
+            if approval.state == State.PROPOSED:
+                _close(approval, State.EXPIRED, at)
+                expired += 1
+    return expired
+
+
+def checkers_needed(action: str, money_effect: Money | None) -> int:
+    """Return how many other persons must approve: the highest tier the amount reaches (AP-6)."""
+    amount = 0 if money_effect is None else abs(money_effect.minor)
+    currency = "" if money_effect is None else money_effect.currency
+    tiers = ApprovalPolicy.objects.filter(action=action, from_amount_minor__lte=amount)
+    tier = (
+        tiers.filter(currency__in=["", currency])
+        .order_by("-currency", "-from_amount_minor")
+        .first()
+    )
+    return 1 if tier is None else tier.checkers_needed
+
+
+def content_sha256(approval: Approval) -> str:
+    """Return the hash of everything a checker is shown, as hexadecimal text."""
+    return canonical.sha256(
+        {
+            "action": approval.action,
+            "merchant": approval.merchant_id,
+            "subject": approval.subject,
+            "before": approval.before,
+            "after": approval.after,
+            "effect_minor": approval.effect_minor,
+            "effect_currency": approval.effect_currency,
+            "reason": approval.reason,
+            "maker": approval.maker_id,
+            "proposed_at": approval.proposed_at.astimezone(UTC),
+            "expires_at": approval.expires_at.astimezone(UTC),
+        }
+    ).hex()
+
+
+def _locked(approval_id: int, merchant_id: int) -> Approval:
+    found = Approval.objects.select_for_update().filter(id=approval_id, merchant_id=merchant_id)
+    approval = found.first()
+    if approval is None:
+        raise NotFound(_("There is no such approval."))
+    return approval
+
+
+def _require_open(approval: Approval, at: datetime) -> None:
+    if approval.state != State.PROPOSED:
+        raise _closed(approval)
+    if at >= approval.expires_at:
+        raise ApprovalExpired(_("The time to decide on %s is over.") % approval.subject)
+
+
+def _closed(approval: Approval) -> ApprovalClosed:
+    label = State(approval.state).label
+    return ApprovalClosed(
+        _("%(subject)s is closed: %(state)s.") % {"subject": approval.subject, "state": label}
+    )
+
+
+def _require_checker(approval: Approval, checker: User) -> None:
+    if approval.maker_person_id == checker.person_id:
+        raise SelfApprovalForbidden(_("You made this proposal; another person must decide."))
+    permission = registries.approval_actions.get(approval.action).permission
+    if permission and not checker.has_perm(permission):
+        raise CheckerNotAllowed(_("You may not decide on this kind of proposal."))
+    if _decisions(approval).filter(checker_person_id=checker.person_id).exists():
+        raise AlreadyDecided(_("You have decided on this already; another person is needed."))
+
+
+def _decisions(approval: Approval) -> QuerySet[ApprovalDecision]:
+    return ApprovalDecision.objects.filter(merchant_id=approval.merchant_id, approval=approval)
+
+
+def _require_same_content(approval: Approval, seen_sha256: str) -> None:
+    if not approval.content_sha256 == seen_sha256 == content_sha256(approval):
+        raise ContentChanged(_("The proposal is not the one you saw; look at it again."))
+
+
+def _close(approval: Approval, state: State, at: datetime) -> None:
+    """Move the state, then apply or undo, in the same transaction. The only code that moves it."""
+    approval.state, approval.closed_at = state, at
+    approval.save(update_fields=["state", "closed_at"])
+    action = registries.approval_actions.get(approval.action)
+    if state == State.APPROVED:
+        action.apply(approval, at)
+    else:
+        action.refuse(approval, at)
