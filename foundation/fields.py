@@ -1,0 +1,99 @@
+"""Model fields of our own."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.core import checks
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models.lookups import IsNull
+from django.db.models.query_utils import DeferredAttribute
+
+from foundation import crypto
+
+if TYPE_CHECKING:
+    _TextField = models.TextField[str | None, str | None]
+else:
+    _TextField = models.TextField
+
+
+class Ciphertext(str):
+    """A value as it is stored; its repr shows nothing of it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<encrypted>"
+
+
+class _Decrypting(DeferredAttribute):
+    """Decrypts on reading, when the row's UUID is at hand."""
+
+    field: EncryptedTextField
+
+    def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
+        value = super().__get__(instance, cls)
+        if instance is None or not isinstance(value, Ciphertext):
+            return value
+        return crypto.decrypt(value, self.field.associated(instance))
+
+
+class EncryptedTextField(_TextField):
+    """
+    Text that the database holds only encrypted (AES-256-GCM,
+    docs/decisions/0007-encrypted-fields.md).
+
+    The model needs a field `uuid` made in Python: together with model and field name it is the
+    associated data, so a value moved to another row or column does not decrypt. It can be saved and
+    read, not searched: keep `crypto.lookup_hash` beside it. `update()` and `bulk_update()` of it
+    are refused, since they do not know the row.
+    """
+
+    descriptor_class = _Decrypting
+
+    def associated(self, instance: models.Model) -> bytes:
+        """Return the associated data of this field in one row."""
+        return self.associated_with(instance.uuid)  # type: ignore[attr-defined]
+
+    def associated_with(self, row: uuid.UUID) -> bytes:
+        """Return the associated data of this field in the row with that UUID."""
+        return row.bytes + f"{self.model._meta.label}.{self.attname}".encode()
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+        """Keep what is stored as it is; the descriptor decrypts it when somebody reads it."""
+        return None if value is None else Ciphertext(value)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        """Encrypt a new value; leave one that was loaded and not touched as it is."""
+        value = model_instance.__dict__.get(self.attname)
+        if value is None or isinstance(value, Ciphertext):
+            return value
+        return Ciphertext(crypto.encrypt(value, self.associated(model_instance)))
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Refuse plain text on its way to the database."""
+        if value is None or isinstance(value, Ciphertext):
+            return value
+        raise TypeError(f"{self.model.__name__}.{self.attname} is encrypted: save the row instead")
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        """Allow `isnull` only: the same text is stored differently each time."""
+        return IsNull if lookup_name == "isnull" else None
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """Serialize what is stored, never the plain text."""
+        return str(self.pre_save(obj, add=False) or "")
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        """Require the row's UUID beside it."""
+        found = super().check(**kwargs)
+        try:
+            field = self.model._meta.get_field("uuid")
+        except FieldDoesNotExist:
+            field = None
+        if not isinstance(field, models.UUIDField) or field.default is not uuid.uuid4:
+            message = "An EncryptedTextField needs a field uuid = UUIDField(default=uuid.uuid4)."
+            found.append(checks.Error(message, obj=self, id="foundation.E001"))
+        return found
