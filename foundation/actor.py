@@ -8,33 +8,57 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from django.db import connection
+from django.db.transaction import TransactionManagementError
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """
     The cause of a write: `name` is `user:<uuid>`, `key:<prefix>` or `system:<task or command>`.
 
-    `request_id` ties together everything one request, task or command did.
+    `request_id` ties together everything one request, task or command did; `origin` is the network
+    address it came from, where there is one.
     """
 
     name: str
     request_id: str
+    origin: str = ""
 
 
 _current: ContextVar[Actor | None] = ContextVar("actor", default=None)
 
 
 def current() -> Actor:
-    """Return who acts now; outside of any request it is `system:unknown` with a fresh request id."""
+    """Return who acts now; outside of any request `system:unknown` with a fresh request id."""
     return _current.get() or Actor("system:unknown", uuid.uuid4().hex)
 
 
 @contextmanager
-def acting(name: str, request_id: str | None = None) -> Iterator[Actor]:
+def acting(name: str, request_id: str | None = None, *, origin: str = "") -> Iterator[Actor]:
     """Act as `name` inside the block (middleware, tasks and commands use this)."""
-    actor = Actor(name, request_id or uuid.uuid4().hex)
+    actor = Actor(name, request_id or uuid.uuid4().hex, origin)
     token = _current.set(actor)
     try:
         yield actor
     finally:
         _current.reset(token)
+
+
+def stamp_transaction() -> Actor:
+    """
+    Tell the history triggers, until this transaction ends, who acts.
+
+    Call it at the start of every transaction that changes configuration or people. Raises
+    TransactionManagementError outside of a transaction, where it would be gone at once.
+    """
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("stamp_transaction() needs a transaction")
+    actor = current()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('countinghouse.actor', %s, true),"
+            " set_config('countinghouse.request_id', %s, true)",
+            [actor.name, actor.request_id],
+        )
+    return actor

@@ -4,6 +4,8 @@ Migration operations for the guards that tables of every package share (foundati
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import migrations
 
 
@@ -45,6 +47,46 @@ def never_deleted(table: str) -> migrations.RunSQL:
         DROP TRIGGER refuse_truncate ON public.{table};
         {_grant("DELETE", table)}
         """,
+    )
+
+
+def track(
+    table: str, *, mask: Sequence[str] = (), ignore: Sequence[str] = (), key: str = "id"
+) -> migrations.RunSQL:
+    """
+    Return a migration operation that writes every change of a table's rows into the history.
+
+    For configuration and people tables; `key` is the column that names the row. `mask` names
+    columns whose values are not copied, `ignore` columns that do not count as a change
+    (docs/decisions/0008-history.md).
+    """
+    marks = [
+        f"key:{key}",
+        *(f"mask:{name}" for name in mask),
+        *(f"ignore:{name}" for name in ignore),
+    ]
+    arguments = ", ".join(f"'{mark}'" for mark in marks)
+    return migrations.RunSQL(
+        f"""
+        CREATE TRIGGER history AFTER INSERT OR UPDATE OR DELETE ON public.{table}
+          FOR EACH ROW EXECUTE FUNCTION public.foundation_history({arguments});
+        CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.{table}
+          FOR EACH STATEMENT EXECUTE FUNCTION public.foundation_refuse_change();
+        """,
+        f"""
+        DROP TRIGGER history ON public.{table};
+        DROP TRIGGER refuse_truncate ON public.{table};
+        """,
+    )
+
+
+def only_read(table: str) -> migrations.RunSQL:
+    """
+    Return a migration operation that leaves the product's role only the right to read a table.
+    """
+    return migrations.RunSQL(
+        _revoke("INSERT, UPDATE, DELETE, TRUNCATE", table),
+        _grant("INSERT, UPDATE, DELETE", table),
     )
 
 

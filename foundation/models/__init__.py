@@ -1,4 +1,5 @@
 from foundation.models.approval import Approval, ApprovalDecision, ApprovalPolicy
+from foundation.models.audit import AuditEvent, History
 from foundation.models.business_day import BusinessDay
 from foundation.models.fact import Fact, FactForeignKey
 from foundation.models.idempotency import IdempotencyKey
@@ -10,9 +11,11 @@ __all__ = [
     "Approval",
     "ApprovalDecision",
     "ApprovalPolicy",
+    "AuditEvent",
     "BusinessDay",
     "Fact",
     "FactForeignKey",
+    "History",
     "IdempotencyKey",
     "Job",
     "OutboxMessage",
