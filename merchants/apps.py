@@ -9,3 +9,10 @@ class MerchantsConfig(AppConfig):
 
     name = "merchants"
     verbose_name = _("Merchants")
+
+    def ready(self) -> None:
+        """Fill the registries."""
+        from foundation import csv_intake
+        from merchants.reasons import REASONS
+
+        csv_intake.register_reasons(REASONS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db import migrations
 
 INSERT = """
-INSERT INTO merchants_merchant (merchant_no, kind, name, registration_no, city, region, country, status, created_at)
-VALUES ('HOUSE', 'HOUSE', 'HOUSE', '', '', '', 'CN', 'ACTIVE', now())
-ON CONFLICT DO NOTHING
+INSERT INTO merchants_merchant (merchant_no, kind, name, registration_no, city, region, country,
+status, created_at) VALUES ('HOUSE', 'HOUSE', 'HOUSE', '', '', '', 'CN', 'ACTIVE', now()) ON
+CONFLICT DO NOTHING
 """
 
 

@@ -9,10 +9,11 @@ from django.utils.translation import gettext_lazy as _
 
 class Merchant(models.Model):
     """
-    A merchant, or the house itself (kind HOUSE, one row), whose book holds what belongs to no merchant.
+    A merchant, or the house itself (kind HOUSE, one row), whose book holds what belongs to no
+    merchant.
 
-    Reference data: small, unique as a whole, without balances or counters. `id` is the routing number that outward
-    numbers carry; `merchant_no` is what people and files call it.
+    Reference data: small, unique as a whole, without balances or counters. `id` is the routing
+    number that outward numbers carry; `merchant_no` is what people and files call it.
     """
 
     class Kind(models.TextChoices):
@@ -34,6 +35,8 @@ class Merchant(models.Model):
     region = models.CharField(_("region"), max_length=100, blank=True)
     country = models.CharField(_("country"), max_length=2, default="CN")
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.ACTIVE)
+    # What the file or application asked for; what is in force stands in settlement's schedules.
+    declared_schedule = models.CharField(_("declared schedule"), max_length=12, default="T1")
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:
