@@ -1,0 +1,66 @@
+"""Accounts are slices: one per merchant, kind, currency and reference, made at first use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db import connection
+
+from ledger import errors
+
+
+class Slice(NamedTuple):
+    """What an account is found by inside its merchant's book."""
+
+    kind: str
+    currency: str
+    ref_kind: str = ""
+    ref_id: str = ""
+
+
+def open_slice(
+    *, merchant_id: int, kind: str, currency: str, ref_kind: str = "", ref_id: str = ""
+) -> int:
+    """
+    Return the id of an account, opening it when it is not there yet.
+
+    Raises: AccountRefused (unknown kind, or a house account in a merchant's book).
+    """
+    wanted = Slice(kind, currency, ref_kind, ref_id)
+    return open_slices(merchant_id=merchant_id, slices=[wanted])[wanted]
+
+
+def open_slices(*, merchant_id: int, slices: Sequence[Slice]) -> dict[Slice, int]:
+    """
+    Return the ids of several accounts of one book, opening those that are not there yet.
+
+    One look-up in the ordinary case; two more round trips when something has to be opened.
+    Raises: AccountRefused.
+    """
+    found = _find(merchant_id, slices)
+    missing = [wanted for wanted in slices if wanted not in found]
+    if missing:
+        with errors.named(), connection.cursor() as cursor:
+            columns = [list(column) for column in zip(*missing, strict=True)]
+            cursor.execute(
+                "SELECT ledger_open_accounts(%s::bigint[], %s, %s, %s, %s)",
+                [[merchant_id] * len(missing), *columns],
+            )
+        found |= _find(merchant_id, missing)
+    return found
+
+
+def _find(merchant_id: int, slices: Sequence[Slice]) -> dict[Slice, int]:
+    kinds, currencies, ref_kinds, ref_ids = (list(column) for column in zip(*slices, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT a.kind, a.currency, a.ref_kind, a.ref_id, a.id
+                 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
+                      AS w (kind, currency, ref_kind, ref_id)
+                 JOIN ledger_account a
+                   ON a.merchant_id = %s AND a.kind = w.kind AND a.currency = w.currency
+                  AND a.ref_kind = w.ref_kind AND a.ref_id = w.ref_id""",
+            [kinds, currencies, ref_kinds, ref_ids, merchant_id],
+        )
+        return {Slice(*row[:4]): int(row[4]) for row in cursor.fetchall()}
