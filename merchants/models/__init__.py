@@ -1,3 +1,18 @@
+from merchants.models.api_key import ApiKey, Scope
+from merchants.models.bank_account import BankAccount
+from merchants.models.membership import Ability, Membership
 from merchants.models.merchant import Merchant
+from merchants.models.payment_password import PaymentPassword
+from merchants.models.verification import VerificationRule, VerificationToken
 
-__all__ = ["Merchant"]
+__all__ = [
+    "Ability",
+    "ApiKey",
+    "BankAccount",
+    "Membership",
+    "Merchant",
+    "PaymentPassword",
+    "Scope",
+    "VerificationRule",
+    "VerificationToken",
+]

@@ -9,8 +9,9 @@ from typing import Final
 
 from django.db import transaction
 
-from foundation import csv_intake, registries, sql
+from foundation import actor, csv_intake, registries, sql
 from foundation.csv_intake import Check, Progress, Rule, Source, Staged
+from foundation.services import audit
 from merchants.countries import COUNTRIES
 from merchants.services import house
 
@@ -87,6 +88,7 @@ def run(
     """
     call_id = uuid.uuid4()
     with transaction.atomic(durable=True):
+        actor.stamp_transaction()
         staged = csv_intake.stage(
             source,
             table="intake_merchant",
@@ -101,6 +103,7 @@ def run(
             _STORE.format(table=staged.table, schedule=_SCHEDULE), {"at": at, "call_id": call_id}
         )
         _announce(call_id)
+        _record(source, staged, new)
     return Imported(new=new, known=staged.rows - new, sha256=staged.sha256)
 
 
@@ -150,3 +153,15 @@ def _announce(call_id: uuid.UUID) -> None:
         payload={"call_id": call_id},
     )
     sql.execute("DELETE FROM merchants_intake_merchant WHERE call_id = %s", [call_id])
+
+
+def _record(source: Source, staged: Staged, new: int) -> None:
+    if not new:
+        return
+    audit.record(
+        merchant_id=house.house().id,
+        action="merchants.import",
+        object_kind="file",
+        object_id=staged.sha256,
+        after={"name": source.name, "rows": staged.rows, "new": new},
+    )

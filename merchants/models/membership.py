@@ -1,0 +1,58 @@
+"""Who acts for a merchant, and what each role may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from foundation.models import Fact
+
+
+class Membership(Fact):
+    """A user's role with one merchant. Switched off, never deleted."""
+
+    class Role(models.TextChoices):
+        OWNER = "OWNER", _("owner")
+        FINANCE = "FINANCE", _("finance")
+        CASHIER = "CASHIER", _("cashier")
+        VIEWER = "VIEWER", _("viewer")
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("user")
+    )
+    role = models.CharField(_("role"), max_length=8, choices=Role)
+    active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        db_table = "merchants_membership"
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [models.UniqueConstraint(fields=["merchant", "user"], name="membership_once")]
+        indexes = [models.Index(fields=["user", "merchant"], name="membership_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.role}"
+
+
+class Ability(models.TextChoices):
+    """What a merchant's person may do; the names stand in code, the table below is the law."""
+
+    SEE_BALANCES = "see_balances", _("see balances, statements and settlements")
+    SEE_PAYMENTS = "see_payments", _("see payments and refunds")
+    WITHDRAW = "withdraw", _("withdraw")
+    MANAGE = "manage", _("manage people, keys and bank accounts")
+
+
+ROLE_ABILITIES: Final[Mapping[str, frozenset[Ability]]] = {
+    Membership.Role.OWNER: frozenset(Ability),
+    Membership.Role.FINANCE: frozenset(
+        {Ability.SEE_BALANCES, Ability.SEE_PAYMENTS, Ability.WITHDRAW}
+    ),
+    Membership.Role.CASHIER: frozenset({Ability.SEE_PAYMENTS}),
+    Membership.Role.VIEWER: frozenset({Ability.SEE_BALANCES, Ability.SEE_PAYMENTS}),
+}
