@@ -9,3 +9,15 @@ class LedgerConfig(AppConfig):
 
     name = "ledger"
     verbose_name = _("Ledger")
+
+    def ready(self) -> None:
+        """Register the invariants that `verify` asks of the ledger."""
+        from foundation.registries import invariant_checks
+        from ledger.selectors import invariants
+
+        invariant_checks.register("I1", invariants.balanced_entries)
+        invariant_checks.register("I2", invariants.balanced_books)
+        invariant_checks.register("I3", invariants.covered_holds)
+        invariant_checks.register("I4", invariants.guarded_history)
+        invariant_checks.register("I5", invariants.single_causes)
+        invariant_checks.register("I6", invariants.resolved_holds)

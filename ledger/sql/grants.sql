@@ -36,7 +36,8 @@ BEGIN
     IF v_function.prosecdef THEN
       EXECUTE format('ALTER FUNCTION %s OWNER TO countinghouse_writer', v_function.signature);
     END IF;
-    IF v_function.prosecdef OR v_function.proname IN ('ledger_balance_as_of', 'ledger_open_date') THEN
+    IF v_function.prosecdef OR v_function.proname IN (
+         'ledger_balance_as_of', 'ledger_seq_as_of', 'ledger_open_date') THEN
       EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO countinghouse_product', v_function.signature);
     END IF;
     IF v_function.proname <> 'ledger_guards' THEN

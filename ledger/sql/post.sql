@@ -249,34 +249,38 @@ BEGIN
   RETURN true;
 END $$;
 
--- What an account stood at after everything posted up to a moment: a binary search over `seq`,
--- along which `posted_at` never falls, so no further index is needed.
-CREATE OR REPLACE FUNCTION ledger_balance_as_of(
+-- The number of the last posting of an account up to a moment (0 when there is none): a binary
+-- search over `seq`, along which `posted_at` never falls, so no further index is needed.
+CREATE OR REPLACE FUNCTION ledger_seq_as_of(
   p_merchant_id bigint, p_account_id bigint, p_moment timestamptz
 ) RETURNS bigint LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_low     bigint := 0;
-  v_high    bigint;
-  v_middle  bigint;
-  v_posted  timestamptz;
-  v_balance bigint;
-  v_result  bigint := 0;
+  v_low    bigint := 0;
+  v_high   bigint;
+  v_middle bigint;
+  v_posted timestamptz;
 BEGIN
-  SELECT a.seq INTO v_high FROM public.ledger_account a
-   WHERE a.merchant_id = p_merchant_id AND a.id = p_account_id;
-  IF NOT FOUND THEN
-    RETURN NULL;
-  END IF;
+  SELECT p.seq INTO v_high FROM public.ledger_posting p
+   WHERE p.merchant_id = p_merchant_id AND p.account_id = p_account_id ORDER BY p.seq DESC LIMIT 1;
   WHILE v_low < v_high LOOP
     v_middle := (v_low + v_high + 1) / 2;
-    SELECT p.posted_at, p.balance_after INTO STRICT v_posted, v_balance FROM public.ledger_posting p
+    SELECT p.posted_at INTO STRICT v_posted FROM public.ledger_posting p
      WHERE p.merchant_id = p_merchant_id AND p.account_id = p_account_id AND p.seq = v_middle;
     IF v_posted <= p_moment THEN
       v_low := v_middle;
-      v_result := v_balance;
     ELSE
       v_high := v_middle - 1;
     END IF;
   END LOOP;
-  RETURN v_result;
+  RETURN v_low;
 END $$;
+
+-- What an account stood at after everything posted up to a moment.
+CREATE OR REPLACE FUNCTION ledger_balance_as_of(
+  p_merchant_id bigint, p_account_id bigint, p_moment timestamptz
+) RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((
+    SELECT p.balance_after FROM public.ledger_posting p
+     WHERE p.merchant_id = p_merchant_id AND p.account_id = p_account_id
+       AND p.seq = public.ledger_seq_as_of(p_merchant_id, p_account_id, p_moment)), 0)
+$$;

@@ -1,0 +1,212 @@
+"""I1 to I6 of the money-safety rules, asked of the whole ledger by set-based SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from foundation import sql
+from foundation.registries import Finding
+
+# Each statement returns merchant_id, currency, subject, expected, found for every broken row.
+_I1: Final = """
+SELECT p.merchant_id, p.currency, 'entry ' || p.entry_id AS subject,
+       'two postings or more, difference 0' AS expected,
+       count(*) || ' postings, difference '
+         || sum(CASE p.side WHEN 'DR' THEN p.amount_minor ELSE -p.amount_minor END) AS found
+  FROM ledger_posting p GROUP BY p.merchant_id, p.entry_id, p.currency
+HAVING count(*) < 2 OR sum(CASE p.side WHEN 'DR' THEN p.amount_minor ELSE -p.amount_minor END) <> 0
+UNION ALL
+SELECT e.merchant_id, '', 'entry ' || e.id, 'postings in its own book', 'none'
+  FROM ledger_entry e
+ WHERE NOT EXISTS (SELECT FROM ledger_posting p
+                    WHERE p.merchant_id = e.merchant_id AND p.entry_id = e.id)
+UNION ALL
+SELECT p.merchant_id, p.currency, 'posting ' || p.id, 'an entry and an account in its own book',
+       'none'
+  FROM ledger_posting p
+  LEFT JOIN ledger_entry e ON e.merchant_id = p.merchant_id AND e.id = p.entry_id
+   AND e.xid8 = p.xid8 AND e.booked_at = p.booked_at
+  LEFT JOIN ledger_account a ON a.merchant_id = p.merchant_id AND a.id = p.account_id
+   AND a.kind = p.account_kind AND a.currency = p.currency
+ WHERE e.id IS NULL OR a.id IS NULL"""
+
+_I2_BOOKS: Final = """
+SELECT a.merchant_id, a.currency, 'book' AS subject, '0' AS expected,
+       sum(CASE a.normal_side WHEN 'DR' THEN a.balance ELSE -a.balance END)::text AS found
+  FROM ledger_account a GROUP BY a.merchant_id, a.currency
+HAVING sum(CASE a.normal_side WHEN 'DR' THEN a.balance ELSE -a.balance END) <> 0"""
+
+_I2_ACCOUNTS: Final = """
+SELECT a.merchant_id, a.currency, a.kind || ' account ' || a.id AS subject,
+       concat_ws(', ', 'balance ' || coalesce(p.total, 0), 'seq ' || coalesce(p.last, 0),
+                 coalesce(p.last, 0) || ' postings') AS expected,
+       concat_ws(', ', 'balance ' || a.balance, 'seq ' || a.seq,
+                 coalesce(p.postings, 0) || ' postings') AS found
+  FROM ledger_account a
+  LEFT JOIN (
+    SELECT p.merchant_id, p.account_id, max(p.seq) AS last, count(*) AS postings,
+           sum(CASE WHEN p.side = b.normal_side THEN p.amount_minor ELSE -p.amount_minor END)
+             AS total
+      FROM ledger_posting p
+      JOIN ledger_account b ON b.merchant_id = p.merchant_id AND b.id = p.account_id
+     GROUP BY p.merchant_id, p.account_id) p
+    ON p.merchant_id = a.merchant_id AND p.account_id = a.id
+ WHERE a.balance <> coalesce(p.total, 0) OR a.seq <> coalesce(p.last, 0)
+    OR coalesce(p.postings, 0) <> coalesce(p.last, 0)
+UNION ALL
+SELECT r.merchant_id, r.currency, 'posting ' || r.id, 'balance after ' || r.expected,
+       'balance after ' || r.balance_after
+  FROM (SELECT p.id, p.merchant_id, p.currency, p.balance_after,
+               coalesce(lag(p.balance_after) OVER w, 0)
+                 + CASE WHEN p.side = a.normal_side THEN p.amount_minor ELSE -p.amount_minor END
+                 AS expected
+          FROM ledger_posting p
+          JOIN ledger_account a ON a.merchant_id = p.merchant_id AND a.id = p.account_id
+        WINDOW w AS (PARTITION BY p.merchant_id, p.account_id ORDER BY p.seq)) r
+ WHERE r.balance_after <> r.expected"""
+
+_I2_LINES: Final = """
+SELECT p.merchant_id, p.currency, 'lines of posting ' || p.id AS subject,
+       CASE WHEN p.side = a.normal_side THEN p.amount_minor ELSE -p.amount_minor END
+         || ', ending at ' || p.balance_after AS expected,
+       l.total || ', ending at ' || l.last_balance AS found
+  FROM (SELECT l.merchant_id, l.account_id, l.seq, sum(l.amount_minor) AS total,
+               (array_agg(l.balance_after ORDER BY l.line_no DESC))[1] AS last_balance
+          FROM ledger_posting_line l GROUP BY l.merchant_id, l.account_id, l.seq) l
+  JOIN ledger_posting p ON p.merchant_id = l.merchant_id AND p.account_id = l.account_id
+   AND p.seq = l.seq
+  JOIN ledger_account a ON a.merchant_id = p.merchant_id AND a.id = p.account_id
+ WHERE l.last_balance <> p.balance_after
+    OR l.total <> CASE WHEN p.side = a.normal_side THEN p.amount_minor ELSE -p.amount_minor END"""
+
+# A passage between two books is one cause with an entry in each; what is younger than a day may
+# still be on its way.
+_I2_PASSAGES: Final = """
+SELECT min(p.merchant_id) AS merchant_id, p.currency,
+       'passage ' || e.source_kind || ' ' || e.source_id AS subject, '0' AS expected,
+       sum(CASE p.side WHEN 'DR' THEN p.amount_minor ELSE -p.amount_minor END)
+         || ' since ' || min(p.posted_at) AS found
+  FROM ledger_posting p
+  JOIN ledger_entry e ON e.merchant_id = p.merchant_id AND e.id = p.entry_id
+ WHERE p.account_kind = 'between_books'
+ GROUP BY e.source_kind, e.source_id, p.currency
+HAVING sum(CASE p.side WHEN 'DR' THEN p.amount_minor ELSE -p.amount_minor END) <> 0
+   AND min(p.posted_at) < transaction_timestamp() - interval '1 day'"""
+
+_I3: Final = """
+SELECT a.merchant_id, a.currency, a.kind || ' account ' || a.id AS subject,
+       'held ' || coalesce(h.total, 0) AS expected,
+       concat_ws(', ', 'held ' || a.held, 'balance ' || a.balance) AS found
+  FROM ledger_account a
+  LEFT JOIN (SELECT h.merchant_id, h.account_id, sum(h.amount_minor) AS total
+               FROM ledger_hold h WHERE h.state = 'OPEN' GROUP BY h.merchant_id, h.account_id) h
+    ON h.merchant_id = a.merchant_id AND h.account_id = a.id
+ WHERE a.held <> coalesce(h.total, 0) OR a.held < 0
+    OR (a.never_negative AND a.balance - a.held < 0)"""
+
+# The guards themselves: every trigger of the ledger is there and on, and the product cannot write.
+_I4: Final = """
+SELECT NULL::bigint AS merchant_id, '' AS currency, g.tablename || ' ' || g.name AS subject,
+       'on' AS expected, CASE WHEN t.oid IS NULL THEN 'missing' ELSE 'off' END AS found
+  FROM (VALUES ('ledger_entry', 'append_only'), ('ledger_posting', 'append_only'),
+               ('ledger_posting_line', 'append_only'), ('ledger_entry', 'never_truncated'),
+               ('ledger_posting', 'never_truncated'), ('ledger_posting_line', 'never_truncated'),
+               ('ledger_account', 'never_truncated'), ('ledger_hold', 'never_truncated'),
+               ('ledger_account', 'never_deleted'), ('ledger_hold', 'never_deleted'),
+               ('ledger_entry', 'stamp'), ('ledger_posting', 'stamp'),
+               ('ledger_posting', 'balanced'), ('ledger_posting_line', 'lines_sum'),
+               ('ledger_entry', 'has_postings'), ('ledger_hold', 'resolved_once'),
+               ('ledger_account', 'nature_kept')) AS g (tablename, name)
+  LEFT JOIN pg_trigger t ON t.tgrelid = g.tablename::regclass AND t.tgname = g.name
+ WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')
+UNION ALL
+SELECT NULL, '', w.tablename || ' for ' || r.rolname, 'no right to write', w.privilege
+  FROM (VALUES ('ledger_entry'), ('ledger_posting'), ('ledger_posting_line'), ('ledger_account'),
+               ('ledger_hold'), ('ledger_ability')) AS t (tablename)
+ CROSS JOIN LATERAL (VALUES (t.tablename, 'INSERT'), (t.tablename, 'UPDATE'),
+                            (t.tablename, 'DELETE'), (t.tablename, 'TRUNCATE'))
+       AS w (tablename, privilege)
+  JOIN pg_roles r ON r.rolname = 'countinghouse_product'
+ WHERE has_table_privilege(r.oid, w.tablename, w.privilege)"""
+
+_I5: Final = """
+SELECT e.merchant_id, '' AS currency, e.source_kind || ' ' || e.source_id AS subject,
+       '1 entry' AS expected, count(*) || ' entries' AS found
+  FROM ledger_entry e GROUP BY e.merchant_id, e.source_kind, e.source_id HAVING count(*) > 1
+UNION ALL
+SELECT NULL, '', 'unique key entry_one_per_cause', 'valid', 'missing or not valid'
+ WHERE NOT EXISTS (
+         SELECT FROM pg_constraint c JOIN pg_index i ON i.indexrelid = c.conindid
+          WHERE c.conrelid = 'ledger_entry'::regclass AND c.conname = 'entry_one_per_cause'
+            AND i.indisunique AND i.indisvalid)"""
+
+_I6: Final = """
+SELECT h.merchant_id, h.currency, 'hold ' || h.id AS subject,
+       'one posting of ' || h.captured_minor || ' by its entry' AS expected,
+       coalesce(string_agg(p.amount_minor::text, ', '), 'none') AS found
+  FROM ledger_hold h
+  LEFT JOIN ledger_posting p ON p.merchant_id = h.merchant_id AND p.entry_id = h.entry_id
+   AND p.account_id = h.account_id AND p.operation = h.operation AND p.side = h.side
+   AND p.amount_minor = h.captured_minor
+ WHERE h.state = 'CAPTURED'
+ GROUP BY h.id, h.merchant_id, h.currency, h.captured_minor HAVING count(p.id) < 1
+UNION ALL
+SELECT h.merchant_id, h.currency, 'hold ' || h.id, 'a resolution that fits its state',
+       concat_ws(', ', h.state, 'captured ' || h.captured_minor, 'entry ' || h.entry_id)
+  FROM ledger_hold h
+ WHERE (h.state = 'OPEN') <> (h.resolved_at IS NULL)
+    OR (h.state = 'CAPTURED') <> (h.entry_id IS NOT NULL)
+    OR (h.state = 'CAPTURED') <> (h.captured_minor IS NOT NULL)
+    OR h.captured_minor > h.amount_minor"""
+
+
+def _findings(check: str, message: str, *statements: str) -> Iterator[Finding]:
+    for statement in statements:
+        for row in sql.rows(statement):
+            yield Finding(
+                check=check,
+                merchant_id=row["merchant_id"],
+                currency=row["currency"],
+                subject=row["subject"],
+                expected=row["expected"],
+                found=row["found"],
+                message=message,
+            )
+
+
+def balanced_entries() -> Iterable[Finding]:
+    """I1: every entry lies in one book, has two postings or more and sums to zero per currency."""
+    return _findings("I1", "An entry does not balance in its book.", _I1)
+
+
+def balanced_books() -> Iterable[Finding]:
+    """I2: books sum to zero; balances are their postings; lines their posting; passages meet."""
+    return _findings(
+        "I2",
+        "A balance is not the sum of what made it.",
+        _I2_BOOKS,
+        _I2_ACCOUNTS,
+        _I2_LINES,
+        _I2_PASSAGES,
+    )
+
+
+def covered_holds() -> Iterable[Finding]:
+    """I3: held is the sum of open holds, and nothing that may not is below zero."""
+    return _findings("I3", "What is held is not the sum of open holds, or is not there.", _I3)
+
+
+def guarded_history() -> Iterable[Finding]:
+    """I4: the append-only guards are on, and the product's role cannot write the ledger."""
+    return _findings("I4", "A guard of the ledger is off.", _I4)
+
+
+def single_causes() -> Iterable[Finding]:
+    """I5: one cause makes at most one entry per book."""
+    return _findings("I5", "One cause made more than one entry.", _I5)
+
+
+def resolved_holds() -> Iterable[Finding]:
+    """I6: a hold is captured by exactly the posting it names, or released, or open."""
+    return _findings("I6", "A hold and its resolution do not agree.", _I6)
