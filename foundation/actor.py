@@ -45,6 +45,18 @@ def acting(name: str, request_id: str | None = None, *, origin: str = "") -> Ite
         _current.reset(token)
 
 
+def become(name: str) -> Actor:
+    """
+    Act as `name` until the block of `acting` around this ends, under the same request id.
+
+    For the moment in the middle of a request at which a program's key is proved.
+    """
+    before = current()
+    actor = Actor(name, before.request_id, before.origin)
+    _current.set(actor)
+    return actor
+
+
 def stamp_transaction() -> Actor:
     """
     Tell the history triggers, until this transaction ends, who acts.
