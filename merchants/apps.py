@@ -12,7 +12,10 @@ class MerchantsConfig(AppConfig):
 
     def ready(self) -> None:
         """Fill the registries."""
-        from foundation import csv_intake
+        from foundation import csv_intake, registries
         from merchants.reasons import REASONS
+        from merchants.services import bank_account, payment_password
 
         csv_intake.register_reasons(REASONS)
+        registries.approval_actions.register(bank_account.APPROVE, bank_account.APPROVAL_ACTION)
+        registries.verification_factors.register(payment_password.FACTOR, payment_password.factor)

@@ -1,0 +1,181 @@
+"""The payment password (支付密码): set, checked, counted, locked."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+import argon2
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from config.errors import DomainError, Malformed
+from foundation import actor
+from foundation.models import User
+from foundation.services import audit
+from merchants.models import Ability, PaymentPassword
+from merchants.services import membership as memberships
+
+MAX_FAILURES: Final = 5
+LOCKED_FOR: Final = timedelta(hours=24)
+FACTOR: Final = "payment_password"
+_SHAPE: Final = re.compile(r"[0-9]{6,12}")
+_COMMON: Final = frozenset(
+    """
+    147258 147369 159357 159753 258369 520131 521521 584520 696969 131452 110110 100200 102030
+    123654 123789 147852 159951 789456 987456 456123 321654 741852 963852 110119 168168 518518
+    """.split()  # noqa: SIM905
+)
+
+
+class PaymentPasswordWeak(Malformed):
+    """Too short, not digits, or among the first an attacker tries."""
+
+    code = "payment_password_weak"
+
+
+class PaymentPasswordWrong(DomainError):
+    """Not the payment password. Says how many tries are left."""
+
+    code = "payment_password_wrong"
+    http_status = 403
+
+
+class PaymentPasswordLocked(DomainError):
+    """Too many failures; nothing is compared until the lock ends."""
+
+    code = "payment_password_locked"
+    http_status = 403
+
+
+class PaymentPasswordNotSet(DomainError):
+    """This person has no payment password with this merchant."""
+
+    code = "payment_password_not_set"
+
+
+def set_password(*, merchant_id: int, user: User, payment_password: str, at: datetime) -> None:
+    """
+    Set or replace a payment password; failures and lock end.
+
+    The caller has proved who the person is. Raises: PaymentPasswordWeak; Forbidden for somebody who
+    may not withdraw. Rule: VER-4 (docs/rules/verification.md).
+    """
+    memberships.require(merchant_id=merchant_id, user=user, ability=Ability.WITHDRAW)
+    _require_strong(payment_password)
+    hashed = _hasher().hash(_peppered(payment_password))
+    with transaction.atomic():
+        actor.stamp_transaction()
+        PaymentPassword.objects.update_or_create(
+            merchant_id=merchant_id,
+            user=user,
+            defaults={
+                "password_hash": hashed,
+                "failed_count": 0,
+                "locked_until": None,
+                "changed_at": at,
+            },
+        )
+        audit.record(
+            merchant_id=merchant_id,
+            action="payment_password.set",
+            object_kind="user",
+            object_id=str(user.pk),
+        )
+
+
+def check(*, merchant_id: int, user: User, payment_password: str, at: datetime) -> None:
+    """
+    Pass when the password is right; else count the failure, so it commits by itself.
+
+    The row is locked while it is compared: parallel tries are counted one by one, and the fifth
+    failure in a row locks for LOCKED_FOR. Never call it inside a transaction that may roll back.
+
+    Raises: PaymentPasswordWrong, PaymentPasswordLocked, PaymentPasswordNotSet.
+    Rule:   VER-5.
+    """
+    with transaction.atomic(durable=True):
+        refusal = _compare(merchant_id, user, payment_password, at)
+    if refusal is not None:
+        raise refusal
+
+
+def factor(*, merchant_id: int, user: User, proof: str, at: datetime) -> None:
+    """Prove a person by payment password (registries.verification_factors)."""
+    check(merchant_id=merchant_id, user=user, payment_password=proof, at=at)
+
+
+def _compare(
+    merchant_id: int, user: User, payment_password: str, at: datetime
+) -> DomainError | None:
+    actor.stamp_transaction()
+    row = (
+        PaymentPassword.objects.select_for_update()
+        .filter(merchant_id=merchant_id, user=user)
+        .first()
+    )
+    if row is None:
+        return PaymentPasswordNotSet(_("Set a payment password first."))
+    if row.locked_until is not None and at < row.locked_until:
+        return _locked()
+    failed = 0 if row.locked_until is not None else row.failed_count
+    if _matches(row.password_hash, payment_password):
+        if _hasher().check_needs_rehash(row.password_hash):
+            row.password_hash = _hasher().hash(_peppered(payment_password))
+        row.failed_count, row.locked_until = 0, None
+        row.save(update_fields=["password_hash", "failed_count", "locked_until"])
+        return None
+    row.failed_count = failed + 1
+    row.locked_until = at + LOCKED_FOR if row.failed_count >= MAX_FAILURES else None
+    row.save(update_fields=["failed_count", "locked_until"])
+    if row.locked_until is not None:
+        audit.record(
+            merchant_id=merchant_id,
+            action="payment_password.lock",
+            object_kind="user",
+            object_id=str(user.pk),
+        )
+        return _locked()
+    left = MAX_FAILURES - row.failed_count
+    return PaymentPasswordWrong(
+        _("The payment password is wrong; %(left)s tries are left.") % {"left": left}, left=left
+    )
+
+
+def _locked() -> PaymentPasswordLocked:
+    return PaymentPasswordLocked(
+        _("The payment password is locked after %(count)s failures.") % {"count": MAX_FAILURES}
+    )
+
+
+def _require_strong(password: str) -> None:
+    if not _SHAPE.fullmatch(password):
+        raise PaymentPasswordWeak(_("A payment password has 6 to 12 digits."))
+    steps = {(int(b) - int(a)) % 10 for a, b in pairwise(password)}
+    repeats = any(
+        password == (password[:size] * len(password))[: len(password)] for size in (1, 2, 3)
+    )
+    if steps in ({1}, {9}) or repeats or password in _COMMON or len(set(password)) < 3:
+        raise PaymentPasswordWeak(_("This payment password is too easy to guess."))
+
+
+def _peppered(password: str) -> str:
+    """Mix in what is not in the database, so that its hashes alone are worth nothing."""
+    pepper = settings.PASSWORD_PEPPER.encode()
+    return hmac.new(pepper, password.encode(), hashlib.sha256).hexdigest()
+
+
+def _matches(hashed: str, password: str) -> bool:
+    try:
+        return _hasher().verify(hashed, _peppered(password))
+    except argon2.exceptions.VerifyMismatchError:
+        return False
+
+
+def _hasher() -> argon2.PasswordHasher:
+    return argon2.PasswordHasher()
