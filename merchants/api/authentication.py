@@ -85,7 +85,7 @@ class HasScope(BasePermission):
         principal = request.user
         if not isinstance(principal, Principal):
             return False
-        required: Mapping[str, Scope | None] = getattr(view, "required_scopes", {})
+        required: Mapping[str | None, Scope | None] = getattr(view, "required_scopes", {})
         if request.method not in required:
             return request.method == "OPTIONS"
         scope = required[request.method]

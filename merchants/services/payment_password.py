@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -87,6 +88,17 @@ def set_password(*, merchant_id: int, user: User, payment_password: str, at: dat
             object_kind="user",
             object_id=str(user.pk),
         )
+
+
+def generate() -> str:
+    """Return a random payment password that is not weak."""
+    while True:
+        password = f"{secrets.randbelow(10**6):06d}"
+        try:
+            _require_strong(password)
+        except PaymentPasswordWeak:
+            continue
+        return password
 
 
 def check(*, merchant_id: int, user: User, payment_password: str, at: datetime) -> None:

@@ -1,0 +1,114 @@
+"""Sign-in accounts made by an operator: staff, and the people of a merchant."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from config.errors import DomainError, NotFound
+from foundation import actor
+from foundation.models import User
+from foundation.services import audit
+from merchants.services import house
+
+
+class AccountOfOtherKind(DomainError):
+    """
+    The name is taken by an account of the other kind: staff and merchants' people are separate.
+    """
+
+    code = "account_of_other_kind"
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """An account and, when it was just made or rotated, the one sight of its password."""
+
+    user: User
+    created: bool
+    password: str = field(default="", repr=False)
+
+
+def ensure(
+    *,
+    username: str,
+    name: str = "",
+    email: str = "",
+    staff: bool,
+    superuser: bool = False,
+    groups: Sequence[str] = (),
+    same_person_as: str = "",
+    rotate: bool = False,
+) -> SignIn:
+    """
+    Make a sign-in account with a random password, or find the one of that name.
+
+    An account that is there is left as it is; `rotate` gives it a new password. `same_person_as`
+    names another account of the same human being, so that maker and checker are told apart (X10).
+
+    Raises: AccountOfOtherKind; NotFound for an unknown group or account.
+    Rule:   MER-7 (docs/rules/merchants.md).
+    """
+    with transaction.atomic():
+        actor.stamp_transaction()
+        user = User.objects.select_for_update().filter(username=username).first()
+        if user is not None and user.is_staff != staff:
+            raise AccountOfOtherKind(
+                _("%(name)s is an account of the other kind.") % {"name": username}
+            )
+        if user is not None and not rotate:
+            return SignIn(user, created=False)
+        password = secrets.token_urlsafe(15)
+        if user is not None:
+            user.set_password(password)
+            user.save(update_fields=["password"])
+            _record(user, "account.rotate")
+            return SignIn(user, created=False, password=password)
+        user = User(
+            username=username,
+            first_name=name,
+            email=email,
+            is_staff=staff,
+            is_superuser=superuser,
+        )
+        if same_person_as:
+            user.person = _account(same_person_as).person
+        user.set_password(password)
+        user.save()
+        user.groups.set([_group(group) for group in groups])
+        _record(user, "account.create")
+    return SignIn(user, created=True, password=password)
+
+
+def _account(username: str) -> User:
+    found = User.objects.filter(username=username).select_related("person").first()
+    if found is None:
+        raise NotFound(_("There is no account %(name)s.") % {"name": username})
+    return found
+
+
+def _group(name: str) -> Group:
+    found = Group.objects.filter(name=name).first()
+    if found is None:
+        raise NotFound(_("There is no group %(name)s.") % {"name": name})
+    return found
+
+
+def _record(user: User, action: str) -> None:
+    audit.record(
+        merchant_id=house.house().id,
+        action=action,
+        object_kind="user",
+        object_id=str(user.pk),
+        after={
+            "username": user.username,
+            "staff": user.is_staff,
+            "superuser": user.is_superuser,
+            "person": str(user.person_id),
+        },
+    )
