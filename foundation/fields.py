@@ -39,6 +39,10 @@ class _Decrypting(DeferredAttribute):
             return value
         return crypto.decrypt(value, self.field.associated(instance))
 
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        """Keep the value; defining this makes Python ask `__get__` even when one is kept."""
+        instance.__dict__[self.field.attname] = value
+
 
 class EncryptedTextField(_TextField):
     """

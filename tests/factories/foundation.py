@@ -18,7 +18,7 @@ class PersonFactory(DjangoModelFactory[Person]):
 
 
 class UserFactory(DjangoModelFactory[User]):
-    """An account without a usable password; pass `person=` for a second account of the same human."""
+    """An account without a password; pass `person=` for a second one of the same human."""
 
     class Meta:
         model = User

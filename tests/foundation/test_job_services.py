@@ -5,9 +5,8 @@ from foundation import actor, sql
 from foundation.models import Job
 from foundation.services import job as jobs
 
-pytestmark = pytest.mark.django_db
 
-
+@pytest.mark.django_db
 class TestStart:
     def test_says_who_started_what(self):
         with actor.acting("system:import", "request-7"):
@@ -51,6 +50,8 @@ class TestStart:
         jobs.finish(taken.id, fence=taken.fence)
         assert Job.objects.get().state == "DONE"
 
+
+class TestRace:
     def test_lets_one_of_eight_processes_run(self, cloned_db, together):
         def attempt(_number):
             try:
@@ -61,6 +62,7 @@ class TestStart:
         assert sorted(together(8, attempt), key=str) == [1, *[None] * 7]
 
 
+@pytest.mark.django_db
 class TestProgress:
     def test_never_goes_back_and_keeps_the_job_alive(self):
         job = jobs.start("import", "payments.csv", 100, lease_seconds=10)
@@ -86,6 +88,7 @@ class TestProgress:
         assert job.finished_at is not None
 
 
+@pytest.mark.django_db
 class TestCancel:
     def test_asks_the_runner_who_then_ends_it(self):
         job = jobs.start("import", "payments.csv", 100)

