@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.utils.translation import gettext_lazy as _
@@ -175,6 +176,15 @@ LOOKUP_KEY = env.str(
     "LOOKUP_KEY"
 )  # base64 of 32 bytes; keyed look-up hashes of card and account numbers
 PASSWORD_PEPPER = env.str("PASSWORD_PEPPER")  # mixed into payment passwords before hashing
+
+# The simulated payout channel. Without URL and secret it is not configured: payouts wait, unsent.
+CHANNEL_SIMULATOR: dict[str, Any] = {
+    "base_url": env.str("CHANNEL_SIMULATOR_URL", default=""),
+    "secret": env.str("CHANNEL_SIMULATOR_SECRET", default=""),  # base64 of 32 bytes
+    "connect_timeout": env.float("CHANNEL_SIMULATOR_CONNECT_TIMEOUT", default=3.0),  # seconds
+    "write_timeout": env.float("CHANNEL_SIMULATOR_WRITE_TIMEOUT", default=5.0),
+    "read_timeout": env.float("CHANNEL_SIMULATOR_READ_TIMEOUT", default=10.0),
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

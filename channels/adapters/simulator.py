@@ -1,0 +1,263 @@
+"""The client of the simulated channel (channels/simulator)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+import httpx
+from django.utils.translation import gettext as _
+
+from channels.adapters.base import (
+    CallbackRefused,
+    Evidence,
+    Kind,
+    NothingLeft,
+    Payee,
+    PayoutOrder,
+    StatementLine,
+    StatementRefused,
+    StatementUnavailable,
+)
+from channels.simulator import protocol
+from channels.simulator.engine import SUCCESS_WORD
+from channels.simulator.statement import COLUMNS, TOTAL
+from config.errors import DomainError
+from foundation import clock
+from foundation.money import Money
+
+MAX_ANSWER_BYTES: Final = 65_536
+MAX_STATEMENT_BYTES: Final = 256 * 1024 * 1024
+
+
+class Doubtful(Exception):
+    """Something about an answer is not as it must be; the message says what."""
+
+
+class Simulator:
+    """One configured connection. What is not in `meanings`, the reviewed map, is UNKNOWN."""
+
+    success_word = SUCCESS_WORD
+
+    def __init__(self, *, config: Mapping[str, Any], meanings: Mapping[str, Kind]) -> None:
+        self._keys = protocol.Keys.derive(config["secret"])
+        self._meanings = meanings
+        timeout = httpx.Timeout(
+            connect=config["connect_timeout"],
+            read=config["read_timeout"],
+            write=config["write_timeout"],
+            pool=config["connect_timeout"],
+        )
+        self._http = httpx.Client(
+            base_url=config["base_url"],
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=False,
+            transport=httpx.HTTPTransport(retries=0),
+        )
+
+    def payee_hash(self, payee: Payee) -> str:
+        """Return the keyed digest of account number and holder."""
+        return protocol.payee_digest(self._keys.payee, payee.number, payee.holder)
+
+    def pay_out(self, order: PayoutOrder) -> Evidence:
+        """Send one order, once. Raises NothingLeft when no connection was made."""
+        content = {
+            "order_no": order.order_no,
+            "amount": order.amount.minor,
+            "currency": order.amount.currency,
+            "payee": {
+                "number": order.payee.number,
+                "holder": order.payee.holder,
+                "bank_name": order.payee.bank_name,
+            },
+        }
+        body = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+        try:
+            return self._ask("POST", "/payouts", order.order_no, body)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise NothingLeft(repr(error)) from error
+
+    def query_payout(self, order_no: str) -> Evidence:
+        """Ask what became of an order."""
+        try:
+            return self._ask("GET", f"/payouts/{order_no}", order_no, b"")
+        except httpx.HTTPError as error:
+            return _doubt(order_no, repr(error))
+
+    def order_no_of(self, raw: bytes) -> str:
+        """Return the order number a callback claims to be about, unverified."""
+        try:
+            return str(json.loads(raw)["order_no"])[:64]
+        except (ValueError, KeyError, TypeError):
+            return ""
+
+    def verify_callback(self, *, headers: Mapping[str, str], raw: bytes, at: datetime) -> Evidence:
+        """Check signature over the raw bytes and age, then read. Raises CallbackRefused."""
+        given = {name.lower(): value for name, value in headers.items()}
+        timestamp = given.get(protocol.TIMESTAMP.lower(), "")
+        signature = given.get(protocol.SIGNATURE.lower(), "")
+        text = protocol.callback_text(timestamp, raw)
+        if not protocol.verified(self._keys.channel.public_key(), signature, text):
+            raise CallbackRefused(_("The callback is not signed by the channel."))
+        if not timestamp.isdigit():
+            raise CallbackRefused(_("The callback carries no time."))
+        if abs(at.timestamp() - int(timestamp)) > protocol.WINDOW_SECONDS:
+            raise CallbackRefused(_("The callback is too old."))
+        try:
+            return self._read(raw, received_at=at)
+        except Doubtful as error:
+            raise CallbackRefused(
+                _("The callback cannot be read: %(reason)s") % {"reason": error}
+            ) from None
+
+    def fetch_statement(self, day: date) -> bytes:
+        """Return the day file as it came. Raises StatementUnavailable."""
+        path = f"/statements/{day.isoformat()}.csv"
+        nonce = uuid.uuid4().hex
+        try:
+            answer = self._http.get(path, headers=self._headers("GET", path, nonce, b""))
+        except httpx.HTTPError as error:
+            raise StatementUnavailable(
+                _("The channel did not give its day file: %(reason)s") % {"reason": repr(error)}
+            ) from error
+        if answer.status_code != 200 or not self._signed(answer, nonce):
+            raise StatementUnavailable(
+                _("The channel did not give its day file: %(reason)s")
+                % {"reason": f"HTTP {answer.status_code}"}
+            )
+        return answer.content
+
+    def parse_statement(self, raw: bytes) -> Iterator[StatementLine]:
+        """Read a day file; its totals must agree with its lines. Raises StatementRefused."""
+        if len(raw) > MAX_STATEMENT_BYTES:
+            raise StatementRefused(_("The day file is too large."))
+        try:
+            rows = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+            if tuple(next(rows, ())) != COLUMNS:
+                raise StatementRefused(_("Row 1 of the day file is not its header."))
+            yield from self._lines(rows)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise StatementRefused(
+                _("The day file cannot be read: %(reason)s") % {"reason": error}
+            ) from error
+
+    def _lines(self, rows: Iterator[list[str]]) -> Iterator[StatementLine]:
+        counts: Counter[tuple[str, str]] = Counter()
+        sums: Counter[tuple[str, str]] = Counter()
+        totals: dict[tuple[str, str], tuple[int, int]] = {}
+        for number, row in enumerate(rows, start=2):
+            try:
+                if row[0] == TOTAL:
+                    _total, kind, count, amount, currency, *_rest = row
+                    totals[kind, currency] = (int(count), Money.parse(amount, currency).minor)
+                    continue
+                line = _line(number, row)
+            except (ValueError, IndexError, DomainError) as error:
+                raise StatementRefused(
+                    _("Row %(row)s of the day file cannot be read: %(reason)s")
+                    % {"row": number, "reason": error}
+                ) from error
+            counts[line.kind, line.amount.currency] += 1
+            sums[line.kind, line.amount.currency] += line.amount.minor
+            yield line
+        if totals != {key: (counts[key], sums[key]) for key in counts}:
+            raise StatementRefused(_("The totals of the day file do not agree with its lines."))
+
+    def _ask(self, method: str, path: str, order_no: str, body: bytes) -> Evidence:
+        """Send one signed request and read the answer; connection errors pass for `pay_out`."""
+        nonce = uuid.uuid4().hex
+        headers = self._headers(method, path, nonce, body)
+        try:
+            answer = self._http.request(method, path, content=body, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+            raise
+        except httpx.HTTPError as error:
+            return _doubt(order_no, repr(error))
+        raw = answer.content[:MAX_ANSWER_BYTES]
+        try:
+            if not self._signed(answer, nonce):
+                raise Doubtful(f"HTTP {answer.status_code} without a valid signature")
+            if answer.status_code >= 500 or answer.status_code == 429:
+                raise Doubtful(f"HTTP {answer.status_code}")
+            return self._read(raw, received_at=clock.now())
+        except Doubtful as error:
+            return _doubt(order_no, str(error), raw)
+
+    def _headers(self, method: str, path: str, nonce: str, body: bytes) -> dict[str, str]:
+        timestamp = str(int(time.time()))
+        text = protocol.request_text(method, path, timestamp, nonce, body)
+        return {
+            "Content-Type": "application/json",
+            protocol.TIMESTAMP: timestamp,
+            protocol.NONCE: nonce,
+            protocol.SIGNATURE: protocol.sign(self._keys.client, text),
+        }
+
+    def _signed(self, answer: httpx.Response, nonce: str) -> bool:
+        timestamp = answer.headers.get(protocol.TIMESTAMP, "")
+        text = protocol.answer_text(answer.status_code, timestamp, nonce, answer.content)
+        signature = answer.headers.get(protocol.SIGNATURE, "")
+        return protocol.verified(self._keys.channel.public_key(), signature, text)
+
+    def _read(self, raw: bytes, *, received_at: datetime) -> Evidence:
+        """Read a verified body; what it means says the reviewed map. Raises Doubtful."""
+        try:
+            said = json.loads(raw, parse_float=_no_fraction)
+            order_no, code = said["order_no"], said["code"]
+            if not isinstance(order_no, str) or not isinstance(code, str):
+                raise Doubtful("order_no or code is no text")
+            amount = _amount(said)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Doubtful(f"cannot be read: {error!r}") from None
+        return Evidence(
+            kind=self._meanings.get(code, Kind.UNKNOWN),
+            order_no=order_no[:64],
+            received_at=received_at,
+            raw=raw,
+            code=code[:64],
+            amount=amount,
+            payee_hash=str(said.get("payee_digest", ""))[:64],
+            channel_no=str(said.get("channel_no", ""))[:64],
+            event_id=str(said.get("event_id", ""))[:64],
+            doubt="" if code in self._meanings else f"code {code[:64]} is not on the map",
+            verified=True,
+        )
+
+
+def _amount(said: Mapping[str, Any]) -> Money | None:
+    minor, currency = said.get("amount"), said.get("currency")
+    if minor is None and currency is None:
+        return None
+    if type(minor) is not int or not isinstance(currency, str):
+        raise Doubtful("amount or currency is malformed")
+    return Money(minor, currency[:3])
+
+
+def _no_fraction(text: str) -> object:
+    raise ValueError(f"{text} is a binary fraction")
+
+
+def _line(number: int, row: list[str]) -> StatementLine:
+    kind, order_no, channel_no, amount, currency, payee_hash, moment = row
+    if kind not in ("PAID", "RETURNED"):
+        raise ValueError(f"{kind!r} is no kind of movement")
+    at = datetime.fromisoformat(moment)
+    if at.tzinfo is None:
+        raise ValueError("a time without its offset")
+    return StatementLine(
+        number, kind, order_no, channel_no, Money.parse(amount, currency), payee_hash, at
+    )
+
+
+def _doubt(order_no: str, why: str, raw: bytes = b"") -> Evidence:
+    return Evidence(
+        kind=Kind.UNKNOWN, order_no=order_no, received_at=clock.now(), raw=raw, doubt=why[:200]
+    )
