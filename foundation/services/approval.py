@@ -239,7 +239,9 @@ def _require_open(approval: Approval, at: datetime) -> None:
     if approval.state != State.PROPOSED:
         raise _closed(approval)
     if at >= approval.expires_at:
-        raise ApprovalExpired(_("The time to decide on %s is over.") % approval.subject)
+        raise ApprovalExpired(
+            _("The time to decide on %(subject)s is over.") % {"subject": approval.subject}
+        )
 
 
 def _closed(approval: Approval) -> ApprovalClosed:

@@ -52,7 +52,8 @@ class BadRow:
     reason: str
 
     def __str__(self) -> str:
-        return f"row {self.row}, {self.column} {self.value!r}: {self.reason}"
+        words = {"row": self.row, "column": self.column, "value": repr(self.value)}
+        return _("Row %(row)s, %(column)s %(value)s: ") % words + self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,10 @@ def load_year(lines: Iterable[str], *, source: str, replace: bool = False) -> Ye
             raise CalendarYearRefused(
                 [
                     BadRow(
-                        days.index(day) + 2, "date", str(day.date), "is loaded with other content"
+                        days.index(day) + 2,
+                        "date",
+                        str(day.date),
+                        _("is loaded with other content"),
                     )
                     for day in changed
                 ]
@@ -248,16 +252,16 @@ def _read(lines: Iterable[str]) -> list[BusinessDay]:
 
 def _day(row: int, values: Sequence[str]) -> BusinessDay:
     if len(values) != len(COLUMNS):
-        raise CalendarYearRefused([BadRow(row, "row", ",".join(values), "needs 3 columns")])
+        raise CalendarYearRefused([BadRow(row, "row", ",".join(values), _("needs 3 columns"))])
     text, mark, name = values
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise CalendarYearRefused([BadRow(row, "date", text, "is not YYYY-MM-DD")]) from None
+        raise CalendarYearRefused([BadRow(row, "date", text, _("is not YYYY-MM-DD"))]) from None
     if mark not in _MARKS:
-        raise CalendarYearRefused([BadRow(row, "is_business_day", mark, "is not yes or no")])
+        raise CalendarYearRefused([BadRow(row, "is_business_day", mark, _("is not yes or no"))])
     if len(name) > 100:
-        raise CalendarYearRefused([BadRow(row, "name", name, "is longer than 100 letters")])
+        raise CalendarYearRefused([BadRow(row, "name", name, _("is longer than 100 letters"))])
     _require_name(row, day, _MARKS[mark], name)
     return BusinessDay(date=day, is_business_day=_MARKS[mark], name=name)
 
@@ -265,21 +269,27 @@ def _day(row: int, values: Sequence[str]) -> BusinessDay:
 def _require_name(row: int, day: date, works: bool, name: str) -> None:
     """Refuse a weekday off or a working weekend that does not say why."""
     if works != (day.weekday() < 5) and not name:
-        reason = "differs from the ordinary week and names no holiday"
+        reason = _("differs from the ordinary week and names no holiday")
         raise CalendarYearRefused([BadRow(row, "name", day.isoformat(), reason)])
 
 
 def _not_the_whole_year(days: Sequence[BusinessDay]) -> list[BadRow]:
     if not days:
-        return [BadRow(1, "date", "", "the file has no day")]
+        return [BadRow(1, "date", "", _("the file has no day"))]
     expected, bad = date(days[0].date.year, 1, 1), []
     for row, day in enumerate(days, start=2):
         if day.date != expected:
-            bad.append(BadRow(row, "date", day.date.isoformat(), f"{expected} was expected"))
+            bad.append(
+                BadRow(
+                    row, "date", day.date.isoformat(), _("%(day)s was expected") % {"day": expected}
+                )
+            )
             expected = day.date
         expected += timedelta(days=1)
     if expected != date(days[0].date.year + 1, 1, 1):
-        bad.append(BadRow(len(days) + 1, "date", str(days[-1].date), "the year does not end here"))
+        bad.append(
+            BadRow(len(days) + 1, "date", str(days[-1].date), _("the year does not end here"))
+        )
     return bad[:20]
 
 

@@ -278,7 +278,7 @@ class TestCommands:
         bad.write_text("\n".join(notice(2028)[:-3]), encoding="utf-8")
 
         call_command("load_calendar_year", good, "--json")
-        with pytest.raises(CommandError) as refusal:
+        with pytest.raises(CommandError) as refusal, translation.override("en"):
             call_command("load_calendar_year", bad)
 
         assert '"new": 365' in capsys.readouterr().out
