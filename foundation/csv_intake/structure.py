@@ -50,7 +50,7 @@ class Scanner:
             outside = b'"' + outside
         self._open ^= len(pieces) % 2 == 0
         seen = self._tail + outside
-        if len(pieces) > 1 and _MISPLACED.search(seen):
+        if b'"' in seen and _MISPLACED.search(seen):
             raise Irregular("quotation mark")
         if b"\0" in block or b"\n\\." in seen:  # older servers end the data at a line `\.`
             raise Irregular("NUL or end-of-data mark")
