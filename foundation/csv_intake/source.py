@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from foundation.csv_intake.report import FileRefused, Progress
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 MAX_BYTES = 16 << 30  # uncompressed; a small archive must not fill the disk
 _GZIP = b"\x1f\x8b"
 
