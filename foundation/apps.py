@@ -1,6 +1,7 @@
 """Start-up of the `foundation` package: registries are filled here, never at import."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,8 +13,11 @@ class FoundationConfig(AppConfig):
 
     def ready(self) -> None:
         """
-        Make the Celery application the current one before any task is sent, and listen to its
-        signals.
+        Make the Celery application the current one before any task is sent, listen to its signals,
+        and guard the tables of facts after each migration.
         """
         import config.celery  # noqa: F401
         import foundation.task_signals  # noqa: F401
+        from foundation import guards
+
+        post_migrate.connect(guards.keep_merchants, sender=self)

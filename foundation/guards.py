@@ -1,12 +1,13 @@
-"""
-Migration operations for the guards that tables of every package share (foundation/sql/guards.sql).
-"""
+"""The guards that tables of every package share (foundation/sql/guards.sql)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import migrations
+from django.apps import apps
+from django.db import connections, migrations
+
+from foundation.models.fact import Fact
 
 
 def append_only(table: str) -> migrations.RunSQL:
@@ -88,6 +89,36 @@ def only_read(table: str) -> migrations.RunSQL:
         _revoke("INSERT, UPDATE, DELETE, TRUNCATE", table),
         _grant("INSERT, UPDATE, DELETE", table),
     )
+
+
+def keep_merchants(using: str, **_: object) -> None:
+    """
+    Give every table of facts the trigger that refuses another `merchant_id` (after each migrate).
+
+    A table that has it is left alone, so an ordinary migrate takes no lock for it.
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT to_regprocedure('public.foundation_keep_merchant()') IS NOT NULL")
+        if cursor.fetchone() != (True,):
+            return
+        cursor.execute(
+            "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = 'public'"
+            " AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgname = 'keep_merchant'"
+            " AND tgrelid = format('public.%I', tablename)::regclass)"
+        )
+        without = {name for (name,) in cursor.fetchall()}
+        for table in sorted(without & fact_tables()):
+            cursor.execute(
+                f"CREATE TRIGGER keep_merchant BEFORE UPDATE OF merchant_id ON public.{table}"
+                " FOR EACH ROW WHEN (OLD.merchant_id IS DISTINCT FROM NEW.merchant_id)"
+                " EXECUTE FUNCTION public.foundation_keep_merchant()"
+            )
+
+
+def fact_tables() -> set[str]:
+    """Return the table of every installed fact."""
+    models = apps.get_models()
+    return {model._meta.db_table for model in models if issubclass(model, Fact)}
 
 
 def _revoke(rights: str, table: str) -> str:

@@ -20,6 +20,7 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from foundation import actor, sql
+from foundation.retry import retried
 
 log = logging.getLogger(__name__)
 
@@ -139,10 +140,8 @@ def claim(*, owner: str, limit: int = BATCH, lease_seconds: int = LEASE_SECONDS)
     """
     Take up to `limit` due messages for `lease_seconds`; nobody else gets them meanwhile (OB-4).
     """
-    taken = sql.rows(
-        sql.load("foundation", "outbox_claim"),
-        {"owner": owner, "limit": limit, "lease_seconds": lease_seconds},
-    )
+    values = {"owner": owner, "limit": limit, "lease_seconds": lease_seconds}
+    taken = retried(lambda: sql.rows(sql.load("foundation", "outbox_claim"), values))
     return [Claimed(**row | {"payload": _as_dict(row["payload"])}) for row in taken]
 
 
