@@ -41,7 +41,7 @@ class ApiKey(Fact):
         PARTNER = "PARTNER", _("partner")
 
     kind = models.CharField(_("kind"), max_length=11, choices=Kind)
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("key name"), max_length=100)
     prefix = models.CharField(_("prefix"), max_length=40)
     secret_hash = models.BinaryField(_("hash of the secret"), max_length=32)
     scopes = ArrayField(models.CharField(max_length=32, choices=Scope), verbose_name=_("scopes"))

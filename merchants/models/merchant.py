@@ -29,7 +29,7 @@ class Merchant(models.Model):
 
     merchant_no = models.CharField(_("merchant number"), max_length=64, unique=True)
     kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.MERCHANT)
-    name = models.CharField(_("name"), max_length=200)
+    name = models.CharField(_("merchant name"), max_length=200)
     registration_no = models.CharField(_("registration number"), max_length=64, blank=True)
     city = models.CharField(_("city"), max_length=100, blank=True)
     region = models.CharField(_("region"), max_length=100, blank=True)
