@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
 from config import databases
@@ -156,6 +157,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "foundation.expire_approvals",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    "settle what is due": {  # T1 after the cut-off, T0 in a cycle each hour
+        "task": "settlement.settle_due",
+        "schedule": crontab(minute="5"),
+        "options": {"expires": 1800},
     },
     "forget old idempotency keys": {
         "task": "foundation.purge_idempotency_keys",

@@ -7,7 +7,7 @@ WITH posted AS (
                         AND e.source_id = i.run_date || ':' || i.cycle || ':' || i.currency),
          posted_at = %(at)s,
          closed_at = CASE WHEN i.net_minor = 0 THEN %(at)s::timestamptz END,
-         reason = ''
+         reason = CASE WHEN i.line_count = 0 THEN i.reason ELSE '' END
    WHERE i.id = ANY (%(items)s) AND i.state IN ('FROZEN', 'HELD_BACK')
   RETURNING i.id, i.merchant_id, i.currency, i.advance_minor AS amount
 )

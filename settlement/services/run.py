@@ -1,0 +1,204 @@
+"""Runs: planned once, worked off in parts by workers or here, resumed wherever they stopped."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from celery import current_app
+from django.db import transaction
+from django.utils.translation import gettext as _
+from kombu.exceptions import OperationalError
+
+from config.errors import DomainError
+from foundation import actor, sql
+from settlement.models import Batch, Item, Run
+from settlement.selectors import run as progress
+from settlement.services import batch as batches
+from settlement.services import item as items
+
+log = logging.getLogger(__name__)
+
+MAX_PARTS: Final = 60  # Celery tasks of one run; each carries a range of merchants (goal 16)
+PART_SIZE: Final = 50  # merchants of a part while the run is small
+_POLL_SECONDS: Final = 0.2
+_RESENDS: Final = 3  # a part whose task was lost is sent again so many times
+
+Notify = Callable[[int, int], None]  # parts done, parts in all
+
+
+class WorkersSilent(DomainError):
+    """No worker takes the run's tasks; it stays where it is."""
+
+    code = "workers_silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run, and whether this call planned it (else it was there, unfinished)."""
+
+    run: Run
+    new: bool
+
+
+def start(*, run_date: date, part_size: int = PART_SIZE) -> Started | None:
+    """
+    Return the unfinished run of a date, or plan the next cycle; None when nothing is due.
+
+    Two at once get the same run. `part_size` is how many merchants a part has, as long as
+    MAX_PARTS parts suffice. Rule: SET-1, SET-2 (docs/rules/settlement.md).
+    """
+    while True:
+        unfinished = Run.objects.filter(run_date=run_date, state=Run.State.RUNNING).first()
+        if unfinished is not None:
+            return Started(unfinished, new=False)
+        with transaction.atomic(durable=True):
+            plan = sql.rows(
+                sql.load("settlement", "plan"),
+                {"run_date": run_date, "part_size": part_size, "parts": MAX_PARTS},
+            )
+            if not plan:
+                return None
+            run = _open(run_date, parts=max(row["part"] for row in plan))
+            if run is not None:
+                _open_batches(run, plan)
+                return Started(run, new=True)
+
+
+def settle_part(*, run_id: int, part: int, at: datetime) -> None:
+    """Settle one part of a run, and end the run when it was the last; safe to run again."""
+    batches.settle_range(run_id=run_id, part=part, at=at)
+    finish(run_id=run_id, at=at)
+
+
+def work_inline(*, run: Run, at: datetime, notify: Notify) -> None:
+    """Work off a run in this process, part by part."""
+    done, total = progress.parts(run_id=run.id)
+    notify(done, total)
+    for part in progress.unfinished_parts(run_id=run.id):
+        settle_part(run_id=run.id, part=part, at=at)
+        done += 1
+        notify(done, total)
+    finish(run_id=run.id, at=at)
+
+
+def send(*, run: Run) -> int:
+    """
+    Send the unfinished parts of a run to the workers; return how many. Raises WorkersSilent when
+    the broker does not answer: nothing is lost then, the run stays where it is.
+    """
+    waiting = progress.unfinished_parts(run_id=run.id)
+    try:
+        for part in waiting:
+            current_app.send_task(
+                "settlement.settle_range",
+                kwargs={"run_id": run.id, "part": part},
+                headers={"request_id": actor.current().request_id},
+                retry=False,
+            )
+    except OperationalError as error:
+        log.warning("settlement: the broker does not answer: %r", error)
+        raise WorkersSilent(
+            _("The broker does not answer; the run of %(date)s stays where it is.")
+            % {"date": run.run_date}
+        ) from error
+    return len(waiting)
+
+
+def work_by_workers(*, run: Run, patience_seconds: float, at: datetime, notify: Notify) -> None:
+    """
+    Send a run to the workers and wait until they have done it.
+
+    Raises WorkersSilent when for `patience_seconds` nothing moves and no worker answers a ping.
+    """
+    send(run=run)
+    last, resends, quiet_since = (-1, -1), 0, time.monotonic()
+    while Run.objects.filter(id=run.id, state=Run.State.RUNNING).exists():
+        now = progress.parts(run_id=run.id)
+        if now != last:
+            last, quiet_since = now, time.monotonic()
+            notify(*now)
+        if time.monotonic() - quiet_since > patience_seconds:
+            _require_workers(run, patience_seconds, resends)
+            resends, quiet_since = resends + 1, time.monotonic()
+            if not send(run=run):
+                finish(run_id=run.id, at=at)
+        time.sleep(_POLL_SECONDS)
+
+
+def finish(*, run_id: int, at: datetime) -> None:
+    """End a run whose parts are all posted; one that found nothing is taken away (SET-1)."""
+    with transaction.atomic(durable=True):
+        run = Run.objects.select_for_update().filter(id=run_id, state=Run.State.RUNNING).first()
+        if run is None or progress.unfinished_parts(run_id=run_id):
+            return
+        if not Batch.objects.filter(run=run).exists():
+            run.delete()
+            return
+        run.state, run.finished_at = Run.State.DONE, at
+        run.save(update_fields=["state", "finished_at"])
+
+
+def retry_held_back(*, at: datetime) -> int:
+    """Try every held-back item again, each by itself; return how many were booked (SET-7)."""
+    held = Item.objects.filter(state=Item.State.HELD_BACK).order_by("merchant_id", "id")
+    booked = [
+        item for item in held.select_related("batch__run")
+        if items.post_or_hold_back(item_id=item.id, at=at)
+    ]  # fmt: skip
+    for run, part in {(item.batch.run, item.batch.part) for item in booked}:
+        batches.close(run=run, part=part, at=at)
+    return len(booked)
+
+
+def settle_due(*, run_date: date, at: datetime) -> int:
+    """
+    Send all that is due by a date to the workers, unfinished runs of earlier dates too; return how
+    many parts. For the beat: two at once, or none for an hour, do no harm (SET-2).
+    """
+    retry_held_back(at=at)
+    start(run_date=run_date)
+    return sum(send(run=run) for run in Run.objects.filter(state=Run.State.RUNNING))
+
+
+def _open(run_date: date, parts: int) -> Run | None:
+    by = actor.current()
+    made = sql.rows(
+        "INSERT INTO settlement_run (run_date, cycle, state, parts, actor, request_id)"
+        " SELECT %(run_date)s, 1 + coalesce(max(cycle), 0), 'RUNNING', %(parts)s, %(actor)s,"
+        "  %(request_id)s FROM settlement_run WHERE run_date = %(run_date)s"
+        " ON CONFLICT DO NOTHING RETURNING id",
+        {
+            "run_date": run_date,
+            "parts": parts,
+            "actor": by.name,
+            "request_id": by.request_id,
+        },
+    )
+    return Run.objects.get(id=made[0]["id"]) if made else None
+
+
+def _open_batches(run: Run, plan: list[sql.Row]) -> None:
+    Batch.objects.bulk_create(
+        Batch(run=run, run_date=run.run_date, cycle=run.cycle, **row) for row in plan
+    )
+
+
+def _require_workers(run: Run, patience_seconds: float, resends: int) -> None:
+    if resends < _RESENDS and _ping():
+        return
+    raise WorkersSilent(
+        _("No worker answered within %(seconds)s seconds; the run of %(date)s stays where it is.")
+        % {"seconds": round(patience_seconds), "date": run.run_date}
+    )
+
+
+def _ping() -> bool:
+    try:
+        return bool(current_app.control.ping(timeout=2.0))
+    except OperationalError:
+        return False
