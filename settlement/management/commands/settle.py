@@ -20,7 +20,7 @@ from settlement.services import run as runs
 class Command(BaseCommand):
     """
     Exit code 0 when everything due is settled (nothing new included), 1 when merchants are held
-    back, 2 for a malformed date, 3 when no worker answers. Safe to run again, to kill, to run twice.
+    back, 2 for a malformed date, 3 when no worker answers. Safe to kill, to repeat, to run twice.
     """
 
     help = "Settle all that is due by a date; with nothing new nothing is made."
