@@ -25,9 +25,11 @@ def cut_off() -> time:
 
 def business_date(instant: datetime) -> date:
     """
-    Return the business day an instant belongs to: [cut-off of D, cut-off of D+1) in the institution's zone.
+    Return the business day an instant belongs to: [cut-off of D, cut-off of D+1) in the
+    institution's zone.
 
-    Rule: money-safety "Numbers and dates"; the result is stored with the fact and never computed again.
+    Rule: money-safety "Numbers and dates"; the result is stored with the fact and never computed
+    again.
     """
     local = instant.astimezone(zone()).replace(tzinfo=None)
     start = cut_off()

@@ -1,4 +1,7 @@
-"""Exact amounts: integers of the minor unit beside a currency, one rounding function, one table of exponents."""
+"""
+Exact amounts: integers of the minor unit beside a currency, one rounding function, one table of
+exponents.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,21 @@ MAX_MINOR: Final = 10**15  # the largest amount that is taken in or stored, in m
 # ISO 4217 exponents that are not 2. A currency that is in neither set is unknown and refused.
 _EXPONENTS: Final = {
     **dict.fromkeys(
-        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
+        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(),  # noqa: SIM905
+        0,
     ),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-    **dict.fromkeys("CLF UYW".split(), 4),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),  # noqa: SIM905
+    **dict.fromkeys("CLF UYW".split(), 4),  # noqa: SIM905
 }
 _TWO: Final = frozenset(
-    """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP
-    CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD
-    KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK
-    NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS
-    TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR ZMW ZWG""".split()
+    """
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD
+    CAD CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD
+    GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD
+    MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP
+    PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS
+    TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR ZMW ZWG
+    """.split()  # noqa: SIM905
 )
 CURRENCIES: Final[dict[str, int]] = {**dict.fromkeys(sorted(_TWO), 2), **_EXPONENTS}
 _TEXT: Final = re.compile(r"[0-9]{1,14}(\.[0-9]+)?")
@@ -59,13 +66,17 @@ def exponent(currency: str) -> int:
 
 
 def round_half_up(exact: Decimal) -> int:
-    """Return the nearest integer; half a unit rounds away from zero. The only rounding in the product (FEE-3)."""
+    """
+    Return the nearest integer; half a unit rounds away from zero. The only rounding in the product
+    (FEE-3).
+    """
     return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def allocate(total: int, weights: Sequence[int]) -> list[int]:
     """
-    Split `total` in proportion to `weights` so that the parts sum to it, by largest remainder (first one wins a tie).
+    Split `total` in proportion to `weights` so that the parts sum to it, by largest remainder
+    (first one wins a tie).
 
     Raises ValueError when the weights sum to nothing or one is negative.
     """
@@ -91,7 +102,8 @@ class Money:
     @classmethod
     def parse(cls, text: str, currency: str) -> Money:
         """
-        Read an amount in major units: ASCII digits, at most the currency's decimals, no sign, no exponent.
+        Read an amount in major units: ASCII digits, at most the currency's decimals, no sign, no
+        exponent.
 
         Raises AmountMalformed, CurrencyUnknown. Rule: money-safety "Numbers and dates".
         """

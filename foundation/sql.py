@@ -44,6 +44,7 @@ def migrate_file(package: str, name: str, reverse: str = "") -> migrations.RunSQ
     """
     Return a migration operation that runs `<package>/sql/<name>.sql` as it stands.
 
-    Function files are `CREATE OR REPLACE`; whoever changes one adds a migration that loads it again.
+    Function files are `CREATE OR REPLACE`; whoever changes one adds a migration that loads it
+    again.
     """
     return migrations.RunSQL(load(package, name), reverse or migrations.RunSQL.noop)

@@ -1,4 +1,6 @@
-"""The base of every table whose rows belong to one merchant's book (docs/decisions/0003-books.md)."""
+"""
+The base of every table whose rows belong to one merchant's book (docs/decisions/0003-books.md).
+"""
 
 from __future__ import annotations
 
@@ -15,23 +17,24 @@ class FactForeignKey(models.ForeignKey):  # type: ignore[type-arg]
     """
     A relation between two facts of the same merchant.
 
-    Every join also compares `merchant_id`, so a database spread by merchant answers it on one machine, and a row of
-    another merchant can never be reached through it.
+    Every join also compares `merchant_id`, so a database spread by merchant answers it on one
+    machine, and a row of another merchant can never be reached through it.
     """
 
     def get_extra_restriction(self, alias: str | None, related_alias: str | None) -> Any:
         """Return `alias.merchant_id = related_alias.merchant_id` for the ON clause of the join."""
         if alias is None or related_alias is None:  # a sub-query compares it by itself
             return None
-        field = self.model._meta.get_field("merchant")
-        remote = self.remote_field.model._meta.get_field("merchant")
+        field: Any = self.model._meta.get_field("merchant")
+        remote: Any = self.remote_field.model._meta.get_field("merchant")
         exact = field.get_lookup("exact")(field.get_col(alias), remote.get_col(related_alias))
         return WhereNode([exact], connector=AND)
 
 
 class Fact(models.Model):
     """
-    A row of one merchant's book. `merchant` is set once, is part of every unique key, and never changes.
+    A row of one merchant's book. `merchant` is set once, is part of every unique key, and never
+    changes.
     """
 
     merchant = models.ForeignKey(
@@ -47,10 +50,11 @@ class Fact(models.Model):
         using: str | None,
         pk_val: Any,
         values: Iterable[Any],
-        update_fields: Iterable[str] | None,
-        forced_update: bool,
-    ) -> bool:
-        """Name the merchant in WHERE and keep it out of SET: a spread database refuses anything else."""
+        *rest: Any,
+    ) -> Any:
+        """
+        Name the merchant in WHERE and keep it out of SET: a spread database refuses anything else.
+        """
         kept = [value for value in values if value[0].name != "merchant"]
-        scoped = base_qs.filter(merchant_id=self.merchant_id)  # type: ignore[attr-defined]
-        return bool(super()._do_update(scoped, using, pk_val, kept, update_fields, forced_update))  # type: ignore[misc]
+        scoped = base_qs.filter(merchant_id=self.merchant_id)
+        return super()._do_update(scoped, using, pk_val, kept, *rest)

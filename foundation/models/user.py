@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 class Person(models.Model):
     """
-    One human being. All accounts of the same human share it, and maker and checker are compared by it (X10).
+    One human being. All accounts of the same human share it, and maker and checker are compared by
+    it (X10).
 
     Reference data: it carries no counters and is never deleted.
     """
@@ -30,7 +31,8 @@ class Person(models.Model):
 
 class User(AbstractUser):
     """
-    A sign-in account of staff or of a merchant's people; the two are separate rows even for one person.
+    A sign-in account of staff or of a merchant's people; the two are separate rows even for one
+    person.
 
     `is_staff` opens the admin; what a merchant's user may do stands in a membership of `merchants`.
     """
