@@ -134,7 +134,7 @@ class TestMatrix:
             (999_99, "CNY", ("payment_password",)),
             (1_000_00, "CNY", ("payment_password", "call")),
             (10_000_00, "CNY", ("payment_password", "call", "badge")),
-            (10_000_00, "JPY", ("badge",)),
+            (5_000_00, "JPY", ("badge",)),
             (10_000_00, "EUR", ("payment_password", "call")),
         ],
     )
