@@ -154,6 +154,9 @@ class TestIrregularFiles:
     def test_gb18030_read_as_utf_8_is_refused(self) -> None:
         assert faults(HEADER + "1,账房".encode("gb18030")) == [(2, "", "encoding")]
 
+    def test_rows_ended_by_carriage_returns_alone_are_refused(self) -> None:
+        assert faults(HEADER + b"1,a\r2,b\r") == [(2, "", "line_ending")]
+
     def test_mixed_line_ends_are_read(self) -> None:
         assert staged(HEADER + b"1,a\r\n2,b\n").rows == 2
 
