@@ -110,8 +110,8 @@ def span(
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT s.floor, s.last, coalesce(o.balance_after, 0), coalesce(c.balance_after, 0)
-                 FROM (SELECT coalesce(ledger_seq_as_of(%(m)s, %(a)s, %(since)s::timestamptz), 0)
-                                AS floor,
+                 FROM (SELECT ledger_seq_as_of(%(m)s, %(a)s,
+                                coalesce(%(since)s::timestamptz, '-infinity')) AS floor,
                               ledger_seq_as_of(%(m)s, %(a)s,
                                 coalesce(%(until)s::timestamptz, 'infinity')) AS last) s
                  LEFT JOIN ledger_posting o
@@ -121,7 +121,7 @@ def span(
             {
                 "m": merchant_id,
                 "a": account_id,
-                "since": since or datetime.min.replace(year=1900),
+                "since": since,
                 "until": until,
             },
         )
