@@ -4,7 +4,7 @@
 ALTER TABLE settlement_line DROP CONSTRAINT settlement_line_pkey;
 ALTER TABLE settlement_line DROP CONSTRAINT line_one_per_source;
 ALTER TABLE settlement_line
-  ADD CONSTRAINT line_one_per_source PRIMARY KEY (merchant_id, source_kind, source_id);
+  ADD CONSTRAINT line_one_per_source PRIMARY KEY (merchant_id, source_id, source_kind);
 
 -- All lines of an item come in one statement: they are its count and sum up to its net, in the same
 -- book, while it is being collected. A statement with a transition table costs a pass over the new

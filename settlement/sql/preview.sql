@@ -1,15 +1,19 @@
 -- The items a run of this date would make now: the same open dues, sums and split as freeze.sql and
 -- item_split.sql, which a test compares.
 WITH spot AS MATERIALIZED (
-  SELECT p.merchant_id, p.currency, p.open_from, p.claimed_to, p.has_at_once
+  SELECT row_number() OVER () AS place, p.merchant_id, p.currency, p.open_from, p.claimed_to,
+         p.has_at_once
     FROM settlement_position p WHERE p.open_from <= %(run_date)s OR p.has_at_once
 ), open AS MATERIALIZED (
 {open}
+), summed AS (
+  SELECT o.place, count(*) AS line_count, sum(o.amount_minor)::bigint AS net_minor,
+         greatest(0, least(sum(o.amount_minor),
+           coalesce(sum(o.amount_minor) FILTER (WHERE o.advanced), 0)))::bigint AS advance_minor
+    FROM open o GROUP BY o.place
 ), net AS (
-  SELECT o.merchant_id, o.currency, count(*) AS line_count, sum(o.amount_minor)::bigint AS net_minor,
-         greatest(0, least(sum(o.amount_minor), coalesce(sum(o.amount_minor)
-           FILTER (WHERE o.schedule_code IN ('T0', 'D0')), 0)))::bigint AS advance_minor
-    FROM open o GROUP BY o.merchant_id, o.currency
+  SELECT s.merchant_id, s.currency, n.line_count, n.net_minor, n.advance_minor
+    FROM summed n JOIN spot s USING (place)
 ), priced AS (
   SELECT n.*, coalesce(d.balance, 0) AS debt,
          CASE WHEN n.advance_minor = 0 OR t.percent IS NULL THEN 0 ELSE

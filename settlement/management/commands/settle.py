@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from datetime import date
@@ -29,6 +30,12 @@ class Command(BaseCommand):
         parser.add_argument("--date", required=True, help="business date, YYYY-MM-DD")
         parser.add_argument("--inline", action="store_true", help="work here, without workers")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be settled")
+        parser.add_argument(
+            "--threads",
+            type=int,
+            default=min(4, os.cpu_count() or 1),
+            help="parts worked on at once with --inline",
+        )
         parser.add_argument("--part-size", type=int, default=runs.PART_SIZE)
         parser.add_argument("--wait", type=float, default=20.0, help="seconds without any worker")
         parser.add_argument("--json", action="store_true")
@@ -77,7 +84,7 @@ class Command(BaseCommand):
     def _work(self, started: runs.Started, options: dict[str, Any]) -> None:
         notify, at = self._progress(options), clock.now()
         if options["inline"]:
-            runs.work_inline(run=started.run, at=at, notify=notify)
+            runs.work_inline(run=started.run, at=at, notify=notify, threads=options["threads"])
             return
         try:
             runs.work_by_workers(
