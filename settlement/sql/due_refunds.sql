@@ -26,8 +26,8 @@ WITH fact AS MATERIALIZED (
 ), split AS MATERIALIZED (
   SELECT f.merchant_id, f.refund_id, f.payment_id, f.currency, f.business_date, f.taken,
          o.due_date, coalesce(o.schedule_code, '') AS schedule_code,
-         coalesce(least(f.taken_so_far, o.left_minor)
-           - least(f.taken_so_far - f.taken, o.left_minor), 0) AS from_own
+         least(f.taken_so_far, coalesce(o.left_minor, 0))
+           - least(f.taken_so_far - f.taken, coalesce(o.left_minor, 0)) AS from_own
     FROM fact f LEFT JOIN own o USING (merchant_id, payment_id)
 ), made AS (
   INSERT INTO settlement_due (merchant_id, source_kind, source_id, currency, amount_minor,
