@@ -12,6 +12,24 @@ from psycopg.conninfo import make_conninfo
 from tests import databases
 
 
+def pytest_configure() -> None:
+    """Without two roles the one role does both, as in the settings."""
+    os.environ.setdefault("DATABASE_OWNER_URL", os.environ["DATABASE_URL"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that would flush the database, or wants a transaction around its own clone."""
+    for item in items:
+        mark = item.get_closest_marker("django_db")
+        own = {"cloned_db", "transactional_db", "live_server"} & set(
+            getattr(item, "fixturenames", ())
+        )
+        if mark and (own or mark.kwargs.get("transaction")):
+            raise pytest.UsageError(
+                f"{item.nodeid}: take `cloned_db` for a test that commits, without django_db."
+            )
+
+
 @pytest.fixture(scope="session")
 def template_db() -> str:
     """The migrated template of this state of the code."""
@@ -19,7 +37,9 @@ def template_db() -> str:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(template_db: str, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+def django_db_setup(
+    django_test_environment: None, template_db: str, django_db_blocker: pytest.FixtureRequest
+) -> Iterator[None]:
     """One clone per process for tests that stay inside a transaction."""
     name = databases.clone(template_db)
     databases.use(name)
@@ -48,6 +68,11 @@ def cloned_db(
             connections.close_all()
             databases.use(before)
             databases.drop(name)
+
+
+@pytest.fixture
+def transactional_db(cloned_db: str) -> None:
+    """What `live_server` asks for: a clone, where pytest-django would flush."""
 
 
 @pytest.fixture

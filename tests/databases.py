@@ -4,17 +4,21 @@ Databases of the tests: a template migrated once per state of the code, and clon
 Nothing is ever flushed: triggers refuse TRUNCATE. Ordinary tests share one clone per process inside
 transactions; `cloned_db` gives a test a database of its own. All code under test connects as the
 application's role.
+
+Names: `ch_<checkout>_template_<state>` and `ch_<checkout>_clone_<session>_<number>`. A session
+holds an advisory lock on its token and a shared one on its template; what nobody holds is left over
+from a run that was killed, or from an earlier state of the code, and is dropped.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
+import secrets
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -22,8 +26,14 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 ROOT = Path(__file__).resolve().parent.parent
-_LOCK = 7_426_801  # advisory lock under which a template is made
+PACKAGES = ("config", "foundation", "merchants", "ledger", "channels", "settlement")
+# What a migrated database does not depend on, so that a change there keeps the template.
+DOORS = {"admin", "api", "portal", "selectors", "services", "adapters", "simulator", "embedded"}
+
 _PREFIX = "ch_" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+_MAKING, _SESSION, _TEMPLATE = 7_426_801, 7_426_802, 7_426_803  # classes of advisory locks
+_token = secrets.randbits(31)
+_numbers = itertools.count(1)
 
 
 def url(variable: str, name: str) -> str:
@@ -40,90 +50,111 @@ def url(variable: str, name: str) -> str:
     return f"postgresql://{user}{secret}@{host}{f':{port}' if port else ''}/{dbname}"
 
 
-@contextmanager
-def _server() -> Iterator[psycopg.Connection]:
-    """Connect as the owner to the maintenance database, outside any transaction."""
+@cache
+def _server() -> psycopg.Connection:
+    """Connect as the owner to the maintenance database for the session, and lock its token."""
     conninfo = make_conninfo(os.environ["DATABASE_OWNER_URL"], dbname="postgres")
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        yield connection
+    server = psycopg.connect(conninfo, autocommit=True)
+    server.execute("SELECT pg_advisory_lock(%s, %s)", [_SESSION, _token])
+    return server
 
 
 def _state() -> str:
     """Return a short hash over everything a migrated database depends on."""
-    digest = hashlib.sha256()
-    for pattern in (
-        "*/migrations/*.py",
-        "*/sql/*.sql",
-        "*/chart.py",
-        "*/data/*",
-        "config/sql/*.sql",
-    ):
-        for path in sorted(ROOT.glob(pattern)):
-            if path.is_file():
-                digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    digest = hashlib.sha256((ROOT / "requirements-dev.lock").read_bytes())
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*")):
+            inner = path.relative_to(ROOT)
+            if path.is_file() and path.suffix != ".pyc" and not DOORS & set(inner.parts[:2]):
+                digest.update(str(inner).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
-def _exists(server: psycopg.Connection, name: str) -> bool:
-    found = server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-    return found.fetchone() is not None
+def _lock_of(name: str) -> tuple[int, int]:
+    """Return the advisory lock that users of this template or clone hold."""
+    kind, token = name.removeprefix(_PREFIX + "_").split("_")[:2]
+    return (_TEMPLATE, int(token[:7], 16)) if kind == "template" else (_SESSION, int(token))
 
 
-def _drop_old(server: psycopg.Connection, keep: str) -> None:
-    """Drop templates of earlier states, and clones that a killed run left behind."""
+def _drop_left_over(server: psycopg.Connection, *, keep: str) -> None:
+    """Drop this checkout's templates of earlier states and the clones of runs that are no more."""
     rows = server.execute(
-        "SELECT datname FROM pg_database d WHERE (datname LIKE %s OR datname LIKE %s)"
-        " AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = d.datname)",
-        [f"{_PREFIX}_template_%", f"{_PREFIX}_clone_{os.getppid()}_%"],
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [_PREFIX + "_"]
     ).fetchall()
-    for (name,) in rows:
-        if name != keep:
-            server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+    for name in {name for (name,) in rows} - {keep}:
+        lock = _lock_of(name)
+        if lock == (_SESSION, _token):
+            continue
+        row = server.execute("SELECT pg_try_advisory_lock(%s, %s)", lock).fetchone()
+        if row == (True,):
+            drop(name)
+            server.execute("SELECT pg_advisory_unlock(%s, %s)", lock)
 
 
 def template() -> str:
     """Return the name of the migrated template, making it when this state of the code has none."""
     name = f"{_PREFIX}_template_{_state()}"
-    with _server() as server:
-        server.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # one worker makes it, others wait
-        if _exists(server, name):
-            return name
-        _drop_old(server, keep=name)
-        building = name + "_building"
-        identifier = sql.Identifier(building)
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier))
-        server.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
-        with psycopg.connect(url("DATABASE_OWNER_URL", building), autocommit=True) as owner:
-            owner.execute((ROOT / "config/sql/grants.sql").read_bytes())
-        environment = os.environ | {
-            "DATABASE_URL": url("DATABASE_URL", building),
-            "DATABASE_OWNER_URL": url("DATABASE_OWNER_URL", building),
-        }
-        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
-        server.execute(
-            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(identifier, sql.Identifier(name))
-        )
+    server = _server()
+    server.execute("SELECT pg_advisory_lock(%s, 0)", [_MAKING])  # one worker makes it, others wait
+    try:
+        server.execute("SELECT pg_advisory_lock_shared(%s, %s)", _lock_of(name))
+        found = server.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if found is None:
+            _make(server, name)
+        _drop_left_over(server, keep=name)
+    finally:
+        server.execute("SELECT pg_advisory_unlock(%s, 0)", [_MAKING])
     return name
+
+
+def _make(server: psycopg.Connection, name: str) -> None:
+    """Create, grant and migrate under another name, so that a half-made template is never used."""
+    building = name + "_building"
+    drop(building)
+    server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
+    with psycopg.connect(url("DATABASE_OWNER_URL", building), autocommit=True) as owner:
+        owner.execute((ROOT / "config/sql/grants.sql").read_bytes())
+    environment = os.environ | {
+        "DATABASE_URL": url("DATABASE_URL", building),
+        "DATABASE_OWNER_URL": url("DATABASE_OWNER_URL", building),
+    }
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    server.execute(
+        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+            sql.Identifier(building), sql.Identifier(name)
+        )
+    )
+    # Nobody may connect, autovacuum neither: a clone is refused while its template is in use.
+    closed = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false")
+    server.execute(closed.format(sql.Identifier(name)))
 
 
 def clone(of: str) -> str:
     """Return the name of a fresh clone of a template."""
-    name = f"{_PREFIX}_clone_{os.getppid()}_{uuid.uuid4().hex[:10]}"
-    with _server() as server:
-        server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(of)
-            )
-        )
+    name = f"{_PREFIX}_clone_{_token}_{next(_numbers)}"
+    _server().execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(of))
+    )
     return name
 
 
 def drop(name: str) -> None:
-    """Drop a clone, whoever is still connected to it."""
-    with _server() as server:
-        server.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    """Drop a database, whoever is still connected to it."""
+    _end_connections(name)
+    _server().execute(
+        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    )
+
+
+def _end_connections(name: str) -> None:
+    """End the connections that the owner may not end: the application's role ends its own."""
+    conninfo = make_conninfo(os.environ["DATABASE_URL"], dbname="postgres")
+    with psycopg.connect(conninfo, autocommit=True) as application:
+        application.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = %s AND usename = current_user",
+            [name],
         )
 
 
@@ -134,6 +165,6 @@ def use(name: str) -> None:
 
     for alias, variable in (("default", "DATABASE_URL"), ("owner", "DATABASE_OWNER_URL")):
         connections[alias].close()
-        settings.DATABASES[alias]["NAME"] = name
+        settings.DATABASES[alias]["NAME"] = name  # threads started later read this dictionary
         connections[alias].settings_dict["NAME"] = name
         os.environ[variable] = url(variable, name)
