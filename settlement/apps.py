@@ -14,7 +14,15 @@ class SettlementConfig(AppConfig):
         """Listen to what lower floors announce, and offer what `verify` asks of settling."""
         from foundation import registries
         from settlement.selectors import invariants
-        from settlement.services import due, schedule
+        from settlement.selectors import payout_invariants as payouts
+        from settlement.services import (
+            due,
+            payout_channel,
+            payout_decision,
+            schedule,
+            standing_instruction,
+            withdrawal_review,
+        )
 
         registries.lifecycle_listeners.register(
             "settlement.schedule", schedule.on_merchants_imported
@@ -24,3 +32,14 @@ class SettlementConfig(AppConfig):
         registries.invariant_checks.register("I8", invariants.single_lines)
         registries.invariant_checks.register("S1", invariants.explained_pending)
         registries.invariant_checks.register("S2", invariants.bounded_positions)
+        registries.invariant_checks.register("I7", payouts.paid_at_most_once)
+        registries.invariant_checks.register("I9", payouts.unknown_keeps_its_hold)
+        registries.invariant_checks.register("P1", payouts.explained_transit)
+        registries.invariant_checks.register("P2", payouts.explained_withdrawals)
+        for action in (
+            payout_channel.STATUS_ACTION,
+            payout_decision.ACTION,
+            standing_instruction.ACTION,
+            withdrawal_review.ACTION,
+        ):
+            registries.approval_actions.register(action.name, action)

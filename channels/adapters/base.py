@@ -17,7 +17,8 @@ class Kind(StrEnum):
     """
     What a piece of news means, after the channel's reviewed status map; in doubt it is UNKNOWN.
 
-    NOT_SENT is ours: it is proved that no byte of the order left this machine.
+    CONTENT_DIFFERS: the channel knows the number with other content; as doubtful as UNKNOWN, and
+    an alarm. NOT_SENT is ours: it is proved that no byte of the order left this machine.
     """
 
     SUCCESS = "SUCCESS"
@@ -25,6 +26,7 @@ class Kind(StrEnum):
     FAILED_CODE = "FAILED_CODE"
     RETURNED = "RETURNED"
     NOT_FOUND = "NOT_FOUND"
+    CONTENT_DIFFERS = "CONTENT_DIFFERS"
     UNKNOWN = "UNKNOWN"
     NOT_SENT = "NOT_SENT"
 

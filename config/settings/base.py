@@ -148,6 +148,16 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
 # Beat only asks what is due: two beats, or none for an hour, do no harm. An order that waited too long is dropped.
 CELERY_BEAT_SCHEDULE = {
+    "send and ask about payouts": {
+        "task": "settlement.watch_payouts",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
+    "alarm about unknown payouts": {
+        "task": "settlement.alarm_payouts",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "relay the outbox": {
         "task": "foundation.relay_outbox",
         "schedule": 3.0,

@@ -115,6 +115,23 @@ def close(*, batch: Batch, at: datetime) -> None:
     )
 
 
+def start_paying(*, merchant_id: int, item_id: int) -> None:
+    """Note, in the withdrawal's transaction, that a posted item is being paid out."""
+    Item.objects.filter(merchant_id=merchant_id, id=item_id, state=Item.State.POSTED).update(
+        state=Item.State.PAYING
+    )
+
+
+def end_paying(*, merchant_id: int, item_id: int, at: datetime) -> bool:
+    """Close an item whose payout has ended, well or not; return whether it was open."""
+    return (
+        Item.objects.filter(merchant_id=merchant_id, id=item_id, state=Item.State.PAYING).update(
+            state=Item.State.CLOSED, closed_at=at
+        )
+        == 1
+    )
+
+
 def unfinished_states(*, batch: Batch) -> list[str]:
     """Return the states of a batch's items that still wait for something."""
     waiting = Item.objects.filter(batch=batch, state__in=[Item.State.HELD_BACK, Item.State.PAYING])

@@ -1,0 +1,118 @@
+"""I7, I9 and what explains the money of payouts, asked of everything by set-based SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from foundation import sql
+from foundation.registries import Finding
+
+# Each statement returns merchant_id, currency, subject, expected, found for every broken row.
+_I7: Final = """
+SELECT merchant_id, max(currency) AS currency, 'withdrawal ' || withdrawal_id AS subject,
+       'one live attempt and one that ever paid at most' AS expected,
+       count(*) FILTER (WHERE status IN ('READY', 'SENDING', 'PROCESSING', 'UNKNOWN')) || ' live, '
+         || count(paid_at) || ' paid' AS found
+  FROM settlement_payout_attempt GROUP BY merchant_id, withdrawal_id
+HAVING count(*) FILTER (WHERE status IN ('READY', 'SENDING', 'PROCESSING', 'UNKNOWN')) > 1
+    OR count(paid_at) > 1
+UNION ALL
+SELECT l.merchant_id, l.currency, 'payout ' || l.order_no, 'one line per payout in day files',
+       count(*)::text
+  FROM settlement_bank_line l WHERE l.kind = 'PAID'
+ GROUP BY l.merchant_id, l.currency, l.order_no HAVING count(*) > 1"""
+
+_I9: Final = """
+SELECT w.merchant_id, w.currency, w.number AS subject,
+       'an open hold of ' || w.amount_minor + w.fee_minor AS expected,
+       coalesce(h.state || ' ' || h.amount_minor, 'none') AS found
+  FROM settlement_withdrawal w
+  LEFT JOIN ledger_hold h ON h.merchant_id = w.merchant_id AND h.id = w.hold_id
+ WHERE w.status IN ('REVIEW', 'HELD', 'PAYING')
+   AND (h.state, h.amount_minor) IS DISTINCT FROM ('OPEN', w.amount_minor + w.fee_minor)
+UNION ALL
+SELECT a.merchant_id, a.currency, a.number, 'a withdrawal that is being paid', w.status
+  FROM settlement_payout_attempt a
+  JOIN settlement_withdrawal w ON w.merchant_id = a.merchant_id AND w.id = a.withdrawal_id
+ WHERE a.status IN ('READY', 'SENDING', 'PROCESSING', 'UNKNOWN') AND w.status <> 'PAYING'
+UNION ALL
+SELECT h.merchant_id, h.currency, 'hold ' || h.source_id, 'a withdrawal that waits', 'none'
+  FROM ledger_hold h
+ WHERE h.source_kind = 'withdrawal' AND h.state = 'OPEN'
+   AND NOT EXISTS (SELECT FROM settlement_withdrawal w
+                    WHERE w.merchant_id = h.merchant_id AND w.hold_id = h.id
+                      AND w.status IN ('REVIEW', 'HELD', 'PAYING'))"""
+
+# In transit is what attempts sent, less what came back, less what day files have completed.
+_TRANSIT: Final = """
+WITH said AS (
+  SELECT merchant_id, currency, code, sum(amount) AS amount FROM (
+    SELECT a.merchant_id, a.currency, c.code, a.amount_minor AS amount
+      FROM settlement_payout_attempt a JOIN settlement_payout_channel c ON c.id = a.channel_id
+     WHERE a.status IN ('SUCCEEDED', 'DISPUTED')
+     UNION ALL
+    SELECT l.merchant_id, l.currency, c.code,
+           CASE l.kind WHEN 'PAID' THEN -l.amount_minor ELSE l.amount_minor END
+      FROM settlement_bank_line l JOIN settlement_payout_channel c ON c.id = l.channel_id
+     WHERE l.state = 'BOOKED') moved
+  GROUP BY merchant_id, currency, code
+)
+SELECT coalesce(s.merchant_id, a.merchant_id) AS merchant_id,
+       coalesce(s.currency, a.currency) AS currency,
+       'payout_in_transit ' || coalesce(s.code, a.ref_id) AS subject,
+       coalesce(s.amount, 0)::text AS expected, coalesce(a.balance, 0)::text AS found
+  FROM said s
+  FULL JOIN (SELECT * FROM ledger_account
+              WHERE kind = 'payout_in_transit' AND ref_kind = 'channel') a
+    ON a.merchant_id = s.merchant_id AND a.currency = s.currency AND a.ref_id = s.code
+ WHERE coalesce(s.amount, 0) <> coalesce(a.balance, 0)"""
+
+# What withdrawals say was paid, with fees, is what the ledger took from the merchants for them.
+_TOTALS: Final = """
+WITH said AS (
+  SELECT merchant_id, currency, sum(paid_minor + paid_fee_minor) AS amount
+    FROM settlement_withdrawal GROUP BY merchant_id, currency
+), booked AS (
+  SELECT p.merchant_id, p.currency,
+         sum(CASE p.side WHEN a.normal_side THEN -p.amount_minor ELSE p.amount_minor END
+             * CASE p.account_kind WHEN 'merchant_debt' THEN -1 ELSE 1 END) AS amount
+    FROM ledger_posting p
+    JOIN ledger_entry e ON e.merchant_id = p.merchant_id AND e.id = p.entry_id
+    JOIN ledger_account a ON a.merchant_id = p.merchant_id AND a.id = p.account_id
+    LEFT JOIN ledger_entry r ON r.merchant_id = e.merchant_id AND r.id = e.reverses_id
+   WHERE p.account_kind IN ('merchant_available', 'merchant_debt')
+     AND coalesce(r.source_kind, e.source_kind) IN
+         ('payout_paid', 'payout_returned', 'payout_late', 'payout_resolved')
+   GROUP BY p.merchant_id, p.currency
+)
+SELECT coalesce(s.merchant_id, b.merchant_id) AS merchant_id,
+       coalesce(s.currency, b.currency) AS currency, 'paid out and fees' AS subject,
+       coalesce(s.amount, 0)::text AS expected, coalesce(b.amount, 0)::text AS found
+  FROM said s FULL JOIN booked b USING (merchant_id, currency)
+ WHERE coalesce(s.amount, 0) <> coalesce(b.amount, 0)"""
+
+
+def _findings(check: str, message: str, statement: str) -> Iterator[Finding]:
+    for row in sql.rows(statement):
+        yield Finding(check=check, message=message, **row)
+
+
+def paid_at_most_once() -> Iterable[Finding]:
+    """I7: a withdrawal has at most one live attempt, and at most one that ever paid."""
+    yield from _findings("I7", "a withdrawal was paid twice or is being paid twice", _I7)
+
+
+def unknown_keeps_its_hold() -> Iterable[Finding]:
+    """I9: what may yet be paid keeps its hold, and only that keeps one."""
+    yield from _findings("I9", "a withdrawal and its hold do not fit", _I9)
+
+
+def explained_transit() -> Iterable[Finding]:
+    """P1: money in transit is what was sent less what came back and what day files completed."""
+    yield from _findings("P1", "money in transit is not explained by payouts", _TRANSIT)
+
+
+def explained_withdrawals() -> Iterable[Finding]:
+    """P2: what withdrawals say was paid is what the ledger took from the merchants for them."""
+    yield from _findings("P2", "withdrawals and ledger do not agree", _TOTALS)

@@ -1,0 +1,81 @@
+"""Reads of withdrawals that doors, reports and checks share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet, Sum
+
+from foundation.money import Money
+from settlement.models import PayoutAttempt, Withdrawal
+
+
+@dataclass(frozen=True, slots=True)
+class PaidOut:
+    """What was paid out of one balance and not given back, and the fees kept for it."""
+
+    merchant_id: int
+    paid_out: Money
+    fees: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One moment in a withdrawal's life, for its timeline."""
+
+    at: datetime
+    what: str
+    status: str
+    reason: str
+
+
+def paid_out(*, merchant_id: int | None = None) -> list[PaidOut]:
+    """Return what was paid per merchant and currency, as `balances` shows it."""
+    found = Withdrawal.objects.filter(Q(paid_minor__gt=0) | Q(paid_fee_minor__gt=0))
+    if merchant_id is not None:
+        found = found.filter(merchant_id=merchant_id)
+    rows = (
+        found.values("merchant_id", "currency")
+        .annotate(paid=Sum("paid_minor"), fees=Sum("paid_fee_minor"))
+        .order_by("merchant_id", "currency")
+    )
+    return [
+        PaidOut(
+            row["merchant_id"],
+            Money(row["paid"], row["currency"]),
+            Money(row["fees"], row["currency"]),
+        )
+        for row in rows
+    ]
+
+
+def of_merchant(*, merchant_id: int) -> QuerySet[Withdrawal]:
+    """Return a merchant's withdrawals, newest first (index withdrawal_newest)."""
+    return (
+        Withdrawal.objects.filter(merchant_id=merchant_id)
+        .select_related("bank_account")
+        .order_by("-requested_at", "-id")
+    )
+
+
+def numbered(*, merchant_id: int, number: str) -> Withdrawal | None:
+    """Return a merchant's withdrawal by its number, None if it is not his."""
+    return of_merchant(merchant_id=merchant_id).filter(number=number).first()
+
+
+def timeline(*, withdrawal: Withdrawal) -> list[Step]:
+    """Return every step of a withdrawal and of its attempts, in order of time."""
+    own = [
+        Step(step.at, withdrawal.number, step.to_status, step.reason)
+        for step in withdrawal.transitions.filter(merchant_id=withdrawal.merchant_id)
+    ]
+    attempts = PayoutAttempt.objects.filter(
+        merchant_id=withdrawal.merchant_id, withdrawal=withdrawal
+    )
+    sent = [
+        Step(step.at, attempt.number, step.to_status, step.reason)
+        for attempt in attempts
+        for step in attempt.transitions.filter(merchant_id=withdrawal.merchant_id)
+    ]
+    return sorted([*own, *sent], key=lambda step: step.at)

@@ -1,0 +1,70 @@
+"""Whom we may pay now, and payees to whom nothing new is paid until people decided."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from config.errors import DomainError, NotFound
+from merchants.models import BankAccount, Merchant
+from settlement.models import PayeeBlock, PayoutAttempt
+
+
+class MerchantNotActive(DomainError):
+    """Only an active merchant withdraws."""
+
+    code = "merchant_not_active"
+
+
+class PayeeRefused(DomainError):
+    """The bank account cannot be paid to: not verified, not approved, switched off or blocked."""
+
+    code = "payee_refused"
+
+
+def require_payable(*, merchant_id: int, bank_account_id: int) -> BankAccount:
+    """Return the bank account if merchant and account may be paid now. Raises as `request`."""
+    merchant = Merchant.objects.get(id=merchant_id)
+    if merchant.kind != Merchant.Kind.MERCHANT or merchant.status != Merchant.Status.ACTIVE:
+        raise MerchantNotActive(
+            _("%(merchant)s is %(status)s and cannot withdraw.")
+            % {"merchant": merchant.merchant_no, "status": merchant.get_status_display()}
+        )
+    account = BankAccount.objects.filter(merchant_id=merchant_id, id=bank_account_id).first()
+    if account is None:
+        raise NotFound(_("There is no such bank account."))
+    if account.status != BankAccount.Status.VERIFIED or not account.approved_payee:
+        raise PayeeRefused(
+            _("The account %(number)s is not verified and approved.")
+            % {"number": account.number_masked}
+        )
+    if is_blocked(merchant_id=merchant_id, bank_account_id=bank_account_id):
+        raise PayeeRefused(
+            _("Payments to %(number)s are stopped until a case is decided.")
+            % {"number": account.number_masked}
+        )
+    return account
+
+
+def block(attempt: PayoutAttempt, *, at: datetime) -> None:
+    """Let nothing new be paid to this attempt's bank account. Rule: PO-8."""
+    PayeeBlock.objects.get_or_create(
+        merchant_id=attempt.merchant_id,
+        attempt=attempt,
+        defaults={"bank_account_id": attempt.withdrawal.bank_account_id, "blocked_at": at},
+    )
+
+
+def lift(attempt: PayoutAttempt, *, at: datetime) -> None:
+    """End the block this attempt caused; only the decision of two persons does that."""
+    PayeeBlock.objects.filter(
+        merchant_id=attempt.merchant_id, attempt=attempt, lifted_at=None
+    ).update(lifted_at=at)
+
+
+def is_blocked(*, merchant_id: int, bank_account_id: int) -> bool:
+    """Return whether something stands against paying to this bank account."""
+    return PayeeBlock.objects.filter(
+        merchant_id=merchant_id, bank_account_id=bank_account_id, lifted_at=None
+    ).exists()

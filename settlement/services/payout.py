@@ -1,0 +1,250 @@
+"""Sending payouts and asking about them. What the answers mean is payout_result's."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from channels.adapters.base import Adapter, Evidence, Kind, NothingLeft, Payee, PayoutOrder
+from config.errors import DomainError
+from foundation.retry import retried
+from merchants.models import BankAccount
+from settlement.models import PayoutAttempt, PayoutCase, PayoutEvidence, Withdrawal
+from settlement.services import payee as payees
+from settlement.services import payout_case as cases
+from settlement.services import payout_channel as channels
+from settlement.services.payout_result import apply_result
+from settlement.services.payout_verdict import Verdict, next_query
+from settlement.services.transition import (
+    born_attempt,
+    lock_withdrawal,
+    move_attempt,
+    move_withdrawal,
+)
+
+Status = PayoutAttempt.Status
+Source = PayoutEvidence.Source
+LEASE_SECONDS: Final = 60  # above the hard time limit of the tasks and every time-out of a channel
+
+
+def send(*, merchant_id: int, withdrawal_id: int, at: datetime) -> Verdict | None:
+    """
+    Send one withdrawal's payout, once; safe to call any number of times, at once and late.
+
+    Intent is committed before the first byte leaves; what the channel answers goes through the
+    funnel. Returns what came of it, None when there was nothing to send. Rule: PO-3, PO-4.
+    """
+    attempt = retried(lambda: _prepare(merchant_id, withdrawal_id, at))
+    if attempt is None:
+        return None
+    adapter = channels.adapter_for(attempt.channel)
+    order = PayoutOrder(attempt.number, attempt.amount, _payee(attempt.withdrawal.bank_account))
+    claimed = retried(lambda: _claim(attempt, at))
+    if claimed is None:
+        return None  # sent before: an answer, a query or a callback will tell; never send again
+    return apply_result(
+        merchant_id=merchant_id,
+        attempt_id=attempt.id,
+        source=Source.ANSWER,
+        evidence=_pay_out(adapter, order, at),
+        at=at,
+        fence=claimed,
+    )
+
+
+def query(*, merchant_id: int, attempt_id: int, at: datetime, now: bool = False) -> Verdict | None:
+    """
+    Ask the channel what became of an attempt that is due (or `now`); None when nobody has to ask.
+
+    Rule: PO-7.
+    """
+    attempt = (
+        PayoutAttempt.objects.select_related("channel")
+        .filter(merchant_id=merchant_id, id=attempt_id)
+        .first()
+    )
+    if attempt is None:
+        return None
+    adapter = channels.adapter_for(attempt.channel)
+    if not _claim_query(attempt, at, now=now):
+        return None
+    return apply_result(
+        merchant_id=merchant_id,
+        attempt_id=attempt_id,
+        source=Source.QUERY,
+        evidence=adapter.query_payout(attempt.number),
+        at=at,
+    )
+
+
+def recover(*, merchant_id: int, attempt_id: int, at: datetime) -> Verdict | None:
+    """
+    Take over an attempt whose sender vanished: it may have been sent, so it is UNKNOWN.
+
+    Rule: PO-4: SENDING without an answer is asked about, never sent.
+    """
+    if not _abandoned(at).filter(merchant_id=merchant_id, id=attempt_id).exists():
+        return None
+    number = PayoutAttempt.objects.get(merchant_id=merchant_id, id=attempt_id).number
+    evidence = Evidence(kind=Kind.UNKNOWN, order_no=number, received_at=at, doubt="sender vanished")
+    return apply_result(
+        merchant_id=merchant_id,
+        attempt_id=attempt_id,
+        source=Source.RECOVERY,
+        evidence=evidence,
+        at=at,
+    )
+
+
+def due_to_send(at: datetime, *, limit: int) -> list[tuple[int, int]]:
+    """Return (merchant, withdrawal) of what waits to be sent: its message may have been lost."""
+    patience = at - timedelta(seconds=LEASE_SECONDS)
+    held = Withdrawal.objects.filter(status=Withdrawal.Status.HELD, requested_at__lte=patience)
+    found = list(held.order_by("requested_at").values_list("merchant_id", "id")[:limit])
+    ready = PayoutAttempt.objects.filter(
+        Q(status=Status.READY, created_at__lte=patience)
+        | Q(status=Status.SENDING, resend_at__lte=at)
+    )
+    return found + list(ready.values_list("merchant_id", "withdrawal_id")[:limit])
+
+
+def due_to_query(at: datetime, *, limit: int) -> list[tuple[int, int]]:
+    """Return (merchant, attempt) of what is due to be asked about."""
+    found = PayoutAttempt.objects.filter(
+        status__in=[Status.UNKNOWN, Status.PROCESSING], next_query_at__lte=at
+    )
+    return list(found.order_by("next_query_at").values_list("merchant_id", "id")[:limit])
+
+
+def due_to_recover(at: datetime, *, limit: int) -> list[tuple[int, int]]:
+    """Return (merchant, attempt) of what a worker left in the middle of sending."""
+    return list(_abandoned(at).values_list("merchant_id", "id")[:limit])
+
+
+def _prepare(merchant_id: int, withdrawal_id: int, at: datetime) -> PayoutAttempt | None:
+    """HELD -> PAYING with its READY attempt; or the attempt there is, if it may be sent."""
+    with transaction.atomic(durable=True):
+        withdrawal = lock_withdrawal(merchant_id=merchant_id, withdrawal_id=withdrawal_id)
+        if withdrawal.status == Withdrawal.Status.HELD:
+            return _first_attempt(withdrawal, at)
+        return (
+            PayoutAttempt.objects.select_related("channel", "withdrawal__bank_account")
+            .filter(merchant_id=merchant_id, withdrawal=withdrawal)
+            .filter(_sendable(at))
+            .first()
+        )
+
+
+def _first_attempt(withdrawal: Withdrawal, at: datetime) -> PayoutAttempt | None:
+    try:
+        account = payees.require_payable(
+            merchant_id=withdrawal.merchant_id, bank_account_id=withdrawal.bank_account_id
+        )
+        channel = channels.channel_for(withdrawal.currency)
+        adapter = channels.adapter_for(channel)
+    except DomainError as refusal:  # it waits, may be cancelled, and a person is told why
+        cases.open_case(
+            merchant_id=withdrawal.merchant_id,
+            kind=PayoutCase.Kind.NOT_PAYABLE,
+            subject=withdrawal.number,
+            detail=str(refusal),
+            at=at,
+        )
+        return None
+    attempt = PayoutAttempt(
+        merchant_id=withdrawal.merchant_id,
+        withdrawal=withdrawal,
+        number=f"{withdrawal.number}-1",
+        attempt_no=1,
+        channel=channel,
+        amount_minor=withdrawal.amount_minor,
+        currency=withdrawal.currency,
+        payee_hash=adapter.payee_hash(_payee(account)),
+        created_at=at,
+    )
+    attempt.save(force_insert=True)
+    born_attempt(attempt, at=at)
+    move_withdrawal(withdrawal, Withdrawal.Status.PAYING, at=at, reason=attempt.number)
+    cases.payable(withdrawal, at=at)
+    return attempt
+
+
+def _claim(attempt: PayoutAttempt, at: datetime) -> int | None:
+    """READY -> SENDING under a lease; return its fencing number, None if somebody was first."""
+    with transaction.atomic(durable=True):
+        lock_withdrawal(merchant_id=attempt.merchant_id, withdrawal_id=attempt.withdrawal_id)
+        locked = (
+            PayoutAttempt.objects.select_for_update()
+            .filter(merchant_id=attempt.merchant_id, id=attempt.id)
+            .filter(_sendable(at))
+            .first()
+        )
+        if locked is None:
+            return None
+        lease: dict[str, Any] = {
+            "fence": locked.fence + 1,
+            "lease_owner": _owner(),
+            "lease_expires_at": at + timedelta(seconds=LEASE_SECONDS),
+            "resend_at": None,
+        }
+        if locked.status == Status.READY:
+            move_attempt(locked, Status.SENDING, at=at, sent_at=at, **lease)
+        else:
+            for name, value in lease.items():
+                setattr(locked, name, value)
+            locked.save(update_fields=list(lease))
+        return locked.fence
+
+
+def _pay_out(adapter: Adapter, order: PayoutOrder, at: datetime) -> Evidence:
+    """Send the bytes; no lock is held and no transaction is open."""
+    try:
+        return adapter.pay_out(order)
+    except NothingLeft as reason:
+        return Evidence(
+            kind=Kind.NOT_SENT, order_no=order.order_no, received_at=at, doubt=str(reason)[:200]
+        )
+
+
+def _claim_query(attempt: PayoutAttempt, at: datetime, *, now: bool) -> bool:
+    """Move the next question on and take the lease, in one statement; False if not due."""
+    due = Q() if now else Q(next_query_at__lte=at)
+    return (
+        PayoutAttempt.objects.filter(
+            due,
+            Q(lease_expires_at=None) | Q(lease_expires_at__lte=at),
+            merchant_id=attempt.merchant_id,
+            id=attempt.id,
+            status__in=[Status.UNKNOWN, Status.PROCESSING],
+        ).update(
+            queries=F("queries") + 1,
+            fence=F("fence") + 1,
+            next_query_at=next_query(attempt, at),
+            lease_owner=_owner(),
+            lease_expires_at=at + timedelta(seconds=LEASE_SECONDS),
+        )
+    ) == 1
+
+
+def _sendable(at: datetime) -> Q:
+    """READY, or SENDING with the proof that nothing left us."""
+    return Q(status=Status.READY) | Q(status=Status.SENDING, resend_at__lte=at)
+
+
+def _abandoned(at: datetime) -> QuerySet[PayoutAttempt]:
+    return PayoutAttempt.objects.filter(
+        status=Status.SENDING, resend_at=None, lease_expires_at__lte=at
+    )
+
+
+def _payee(account: BankAccount) -> Payee:
+    return Payee(number=account.number or "", holder=account.holder, bank_name=account.bank_name)
+
+
+def _owner() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"[:100]
