@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from django.db.models import Exists, OuterRef, Q
+
 from foundation import sql
 from settlement.models import Batch, Item
 
@@ -35,13 +37,22 @@ class Summary:
 
 
 def unfinished_parts(*, run_id: int) -> list[int]:
-    """Return the parts of a run that are not posted yet."""
-    found = Batch.objects.filter(run_id=run_id, state__in=_BEFORE_POSTED)
+    """
+    Return the parts of a run that are not posted, or posted and not closed; what is held back or
+    being paid out does not keep a run open.
+    """
+    items = Item.objects.filter(batch=OuterRef("id"))
+    to_close = Exists(items.filter(state=Item.State.POSTED)) | ~Exists(
+        items.filter(state=Item.State.HELD_BACK)
+    )
+    found = Batch.objects.filter(
+        Q(state__in=_BEFORE_POSTED) | (Q(state=Batch.State.POSTED) & to_close), run_id=run_id
+    )
     return list(found.order_by("part").values_list("part", flat=True).distinct())
 
 
 def parts(*, run_id: int) -> tuple[int, int]:
-    """Return how many parts of a run are posted, and how many it has."""
+    """Return how many parts of a run are done, and how many it has."""
     total = Batch.objects.filter(run_id=run_id).values("part").distinct().count()
     return total - len(unfinished_parts(run_id=run_id)), total
 
