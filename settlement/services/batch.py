@@ -24,21 +24,18 @@ State = Batch.State
 _WORK_MEM: Final = "64MB"  # one part's lines are joined and sorted in memory
 
 
-def settle_range(*, run_id: int, part: int, at: datetime) -> None:
+def freeze_and_post(*, run: Run, part: int, at: datetime) -> None:
     """
-    Bring one part of a run from wherever it stands to posted and on; safe at any time, any number
-    of times, in parallel: each step locks the part's batches and leaves when it is done already.
+    Bring one part of a run from wherever it stands to POSTED; safe at any time, any number of
+    times, in parallel: each step locks the part's batches and leaves when it is done already.
 
-    Rule: SET-4 to SET-8 (docs/rules/settlement.md).
+    What is refused for a whole range is done merchant by merchant. Rule: SET-4 to SET-7
+    (docs/rules/settlement.md).
     """
-    run = Run.objects.filter(id=run_id).first()
-    if run is None or run.state == Run.State.DONE:
-        return
     _range_or_single(
         lambda: freeze(run=run, part=part, at=at), lambda: _freeze_singly(run, part, at)
     )
     _range_or_single(lambda: post(run=run, part=part, at=at), lambda: _post_singly(run, part, at))
-    close(run=run, part=part, at=at)
 
 
 def freeze(*, run: Run, part: int, at: datetime, merchant_id: int | None = None) -> None:

@@ -22,6 +22,7 @@ from settlement.models import Batch, Item, Run
 from settlement.selectors import run as progress
 from settlement.services import batch as batches
 from settlement.services import item as items
+from settlement.services import standing_instruction as instructions
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +73,15 @@ def start(*, run_date: date, part_size: int = PART_SIZE) -> Started | None:
 
 
 def settle_part(*, run_id: int, part: int, at: datetime) -> None:
-    """Settle one part of a run, and end the run when it was the last; safe to run again."""
-    batches.settle_range(run_id=run_id, part=part, at=at)
+    """
+    Freeze and post one part of a run, pay out what a standing instruction covers, close the rest,
+    and end the run when it was the last part; safe to run again, and in parallel.
+    """
+    run = Run.objects.filter(id=run_id, state=Run.State.RUNNING).first()
+    if run is None:
+        return
+    batches.freeze_and_post(run=run, part=part, at=at)
+    _pay_out_and_close(run, part, at)
     finish(run_id=run_id, at=at)
 
 
@@ -156,7 +164,7 @@ def retry_held_back(*, at: datetime) -> int:
         if items.post_or_hold_back(item_id=item.id, at=at)
     ]  # fmt: skip
     for run, part in {(item.batch.run, item.batch.part) for item in booked}:
-        batches.close(run=run, part=part, at=at)
+        _pay_out_and_close(run, part, at)
     return len(booked)
 
 
@@ -168,6 +176,16 @@ def settle_due(*, run_date: date, at: datetime) -> int:
     retry_held_back(at=at)
     start(run_date=run_date)
     return sum(send(run=run) for run in Run.objects.filter(state=Run.State.RUNNING))
+
+
+def _pay_out_and_close(run: Run, part: int, at: datetime) -> None:
+    """Ask for the withdrawals of posted items, each by itself; then close the rest (SET-8)."""
+    posted = Batch.objects.filter(
+        run=run, part=part, state__in=[Batch.State.POSTED, Batch.State.PAYING]
+    )
+    for batch_id in posted.order_by("id").values_list("id", flat=True):
+        instructions.pay_out_items(batch_id, at)
+    batches.close(run=run, part=part, at=at)
 
 
 def _each(parts: list[int], threads: int, work: Callable[[int], None]) -> Iterator[int]:
