@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import httpx
@@ -49,19 +51,9 @@ class Simulator:
     def __init__(self, *, config: Mapping[str, Any], meanings: Mapping[str, Kind]) -> None:
         self._keys = protocol.Keys.derive(config["secret"])
         self._meanings = meanings
-        timeout = httpx.Timeout(
-            connect=config["connect_timeout"],
-            read=config["read_timeout"],
-            write=config["write_timeout"],
-            pool=config["connect_timeout"],
-        )
-        self._http = httpx.Client(
-            base_url=config["base_url"],
-            timeout=timeout,
-            follow_redirects=False,
-            trust_env=False,
-            transport=httpx.HTTPTransport(retries=0),
-        )
+        names = ("connect_timeout", "read_timeout", "write_timeout")
+        timeouts = [float(config[name]) for name in names]
+        self._http = _client(os.getpid(), str(config["base_url"]), *timeouts)
 
     def payee_hash(self, payee: Payee) -> str:
         """Return the keyed digest of account number and holder."""
@@ -95,8 +87,8 @@ class Simulator:
     def order_no_of(self, raw: bytes) -> str:
         """Return the order number a callback claims to be about, unverified."""
         try:
-            return str(json.loads(raw)["order_no"])[:64]
-        except (ValueError, KeyError, TypeError):
+            return _text(json.loads(raw)["order_no"])
+        except (ValueError, KeyError, TypeError, RecursionError):
             return ""
 
     def verify_callback(self, *, headers: Mapping[str, str], raw: bytes, at: datetime) -> Evidence:
@@ -215,21 +207,40 @@ class Simulator:
             if not isinstance(order_no, str) or not isinstance(code, str):
                 raise Doubtful("order_no or code is no text")
             amount = _amount(said)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Doubtful(f"cannot be read: {error!r}") from None
         return Evidence(
             kind=self._meanings.get(code, Kind.UNKNOWN),
-            order_no=order_no[:64],
+            order_no=_text(order_no),
             received_at=received_at,
             raw=raw,
-            code=code[:64],
+            code=_text(code),
             amount=amount,
-            payee_hash=str(said.get("payee_digest", ""))[:64],
-            channel_no=str(said.get("channel_no", ""))[:64],
-            event_id=str(said.get("event_id", ""))[:64],
-            doubt="" if code in self._meanings else f"code {code[:64]} is not on the map",
+            payee_hash=_text(said.get("payee_digest", "")),
+            channel_no=_text(said.get("channel_no", "")),
+            event_id=_text(said.get("event_id", "")),
+            doubt="" if code in self._meanings else f"code {_text(code)} is not on the map",
             verified=True,
         )
+
+
+@lru_cache(maxsize=8)
+def _client(
+    _process: int, base_url: str, connect: float, read: float, write: float
+) -> httpx.Client:
+    """
+    Return the process's HTTP client for one address; it may be shared by threads.
+
+    No connection is used twice: one that the other side closed meanwhile would leave in doubt an
+    order that never left.
+    """
+    return httpx.Client(
+        base_url=base_url,
+        timeout=httpx.Timeout(connect=connect, read=read, write=write, pool=connect),
+        follow_redirects=False,
+        trust_env=False,
+        limits=httpx.Limits(max_keepalive_connections=0),
+    )
 
 
 def _amount(said: Mapping[str, Any]) -> Money | None:
@@ -238,7 +249,13 @@ def _amount(said: Mapping[str, Any]) -> Money | None:
         return None
     if type(minor) is not int or not isinstance(currency, str):
         raise Doubtful("amount or currency is malformed")
-    return Money(minor, currency[:3])
+    return Money(minor, _text(currency)[:3])
+
+
+def _text(value: object) -> str:
+    """Return a text of the channel's as we may keep it: short, and printable ASCII only."""
+    text = value if isinstance(value, str) else ""
+    return "".join(letter for letter in text if " " <= letter <= "~")[:64]
 
 
 def _no_fraction(text: str) -> object:

@@ -72,6 +72,20 @@ def largest_payable(*, merchant_id: int, total: Money, on: date) -> Money:
     return Money(low, total.currency)
 
 
+def ensure_rule(*, currency: str, effective_from: date, **terms: Any) -> PayoutFeeRule:
+    """Return the newest rule of all merchants of that date, set anew only if its terms differ."""
+    newest = (
+        PayoutFeeRule.objects.filter(
+            merchant=None, currency=currency, effective_from=effective_from
+        )
+        .order_by("-version")
+        .first()
+    )
+    if newest is not None and all(getattr(newest, name) == terms[name] for name in terms):
+        return newest
+    return set_rule(merchant_id=None, currency=currency, effective_from=effective_from, **terms)
+
+
 def set_rule(
     *, merchant_id: int | None, currency: str, effective_from: date, **terms: Any
 ) -> PayoutFeeRule:

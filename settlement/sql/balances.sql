@@ -1,23 +1,10 @@
--- Every merchant's money by currency, in one snapshot (SET-11). What was paid out and its fees are read
--- from the journal, net of returns: together what withdrawals took from available and returns gave back.
-WITH moved AS (
-  SELECT p.merchant_id, p.entry_id, p.currency,
-         sum(CASE p.side WHEN 'DR' THEN p.amount_minor ELSE -p.amount_minor END) AS total
-    FROM ledger_posting p
-   WHERE p.account_kind = 'merchant_available' AND p.operation IN ('withdraw', 'return')
-   GROUP BY p.merchant_id, p.entry_id, p.currency
-), fee AS (
-  SELECT m.merchant_id, m.entry_id, m.currency,
-         sum(CASE f.side WHEN 'CR' THEN f.amount_minor ELSE -f.amount_minor END) AS total
-    FROM moved m
-    JOIN ledger_posting f ON f.merchant_id = m.merchant_id AND f.entry_id = m.entry_id
-     AND f.currency = m.currency AND f.account_kind = 'fee_income'
-   GROUP BY m.merchant_id, m.entry_id, m.currency
-), payout AS (
-  SELECT m.merchant_id, m.currency, sum(m.total - coalesce(f.total, 0)) AS paid_out,
-         sum(coalesce(f.total, 0)) AS payout_fees
-    FROM moved m LEFT JOIN fee f USING (merchant_id, entry_id, currency)
-   GROUP BY m.merchant_id, m.currency
+-- Every merchant's money by currency, in one snapshot (SET-11). What was paid out and its fees, net of
+-- returns, stand on the withdrawals; `verify` proves them against the ledger (P2).
+WITH payout AS (
+  SELECT w.merchant_id, w.currency, sum(w.paid_minor) AS paid_out,
+         sum(w.paid_fee_minor) AS payout_fees
+    FROM settlement_withdrawal w
+   GROUP BY w.merchant_id, w.currency
 ), account AS (
   SELECT a.merchant_id, a.currency,
          sum(a.balance) FILTER (WHERE a.kind = 'merchant_pending') AS pending,

@@ -9,9 +9,12 @@ from datetime import date
 import pytest
 from django.core.management import call_command
 
-from ledger.services import hold, journal
+from channels.adapters.base import Kind
+from merchants.models import Merchant
 from settlement.services import run as runs
+from tests.factories import payout as payouts
 from tests.factories import settlement as make
+from tests.factories.merchants import BankAccountFactory
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
 
@@ -28,31 +31,18 @@ class TestBalances:
     def test_are_an_empty_list_without_merchants_with_money(self):
         assert balances() == []
 
-    def test_name_every_part_of_a_merchants_money(self):
+    def test_name_every_part_of_a_merchants_money(self, settings):
+        payouts.address()
         merchant = make.merchant("M-1")
         make.payment(merchant, 100_00, MONDAY)
         make.payment(merchant, 30_00, TUESDAY)
         started = runs.start(run_date=TUESDAY)
         assert started is not None
         runs.work_inline(run=started.run, at=make.NOON, notify=lambda done, total: None)
-        available = make.account(merchant, "merchant_available")
-        paid = hold.open_hold(
-            merchant_id=merchant, account_id=available, operation="withdraw",
-            amount_minor=51_00, source_kind="withdrawal", source_id="1",
-        )  # fmt: skip
-        hold.open_hold(
-            merchant_id=merchant, account_id=available, operation="withdraw",
-            amount_minor=20_00, source_kind="withdrawal", source_id="2",
-        )  # fmt: skip
-        transit = make.account(merchant, "payout_in_transit")
-        journal.post(
-            merchant_id=merchant, source_kind="payout", source_id="1",
-            postings=[
-                journal.debit(available, "withdraw", 51_00, paid),
-                journal.credit(transit, "submit", 50_00),
-                journal.credit(make.account(merchant, "fee_income"), "earn", 1_00),
-            ],
-        )  # fmt: skip
+        account = BankAccountFactory(merchant=Merchant.objects.get(id=merchant))
+        payouts.fee(1_00)
+        attempt = payouts.attempt("SUCCEEDED", account)
+        payouts.request(account, 19_00)
 
         assert balances() == [
             {
@@ -62,13 +52,7 @@ class TestBalances:
             }
         ]  # fmt: skip
 
-        journal.post(
-            merchant_id=merchant, source_kind="return", source_id="1",
-            postings=[
-                journal.debit(transit, "return", 50_00),
-                journal.credit(available, "return", 50_00),
-            ],
-        )  # fmt: skip
+        payouts.news(attempt, Kind.RETURNED)
 
         row = balances()[0]
         assert (row["available"], row["paid_out"], row["payout_fees"]) == (79_00, 0, 1_00)
