@@ -9,3 +9,25 @@ class ChannelsConfig(AppConfig):
 
     name = "channels"
     verbose_name = _("Channels")
+
+    def ready(self) -> None:
+        """Register the words of refusals, and the invariant that refunds fit their payment."""
+        from channels.selectors import invariants
+        from foundation import csv_intake
+        from foundation.registries import invariant_checks
+
+        csv_intake.register_reasons(
+            {
+                "unknown_merchant": _("No merchant has this number."),
+                "unknown_payment": _("No payment has this number."),
+                "ambiguous_payment": _(
+                    "Two merchants have a payment of this number: name the merchant_no."
+                ),
+                "other_currency": _("The payment is in another currency."),
+                "before_payment": _("The refund is older than its payment."),
+                "over_refunded": _("More than is left of the payment: %(detail)s."),
+                "rate_malformed": _("Not a percentage: 0 to 100 with at most six decimals."),
+                "cap_below_minimum": _("The cap is below the minimum."),
+            }
+        )
+        invariant_checks.register("I10", invariants.refunds_within_payments)

@@ -1,0 +1,29 @@
+-- The staged rows that are not known yet, in one order for everybody, with the chunks in which they
+-- will be cleared. `business_date` is computed here, once, and never again.
+WITH stored AS (
+  INSERT INTO channels_payment (merchant_id, payment_no, order_no, product_id, channel_id,
+         amount_minor, currency, captured_at, business_date, payer_ref, code_kind, intake_id)
+  SELECT m.id, s.payment_no, s.order_no, p.id, c.id, {amount_minor}, s.currency,
+         s.captured_at::timestamptz,
+         ((s.captured_at::timestamptz AT TIME ZONE %(zone)s) - %(cut_off)s::interval)::date,
+         s.payer_ref, s.code_kind, %(intake_id)s
+    FROM {table} s
+    JOIN merchants_merchant m ON m.merchant_no = s.merchant_no
+    JOIN channels_product p ON p.code = s.product
+    JOIN channels_channel c ON c.code = s.channel
+    JOIN {currencies} ON currency.code = s.currency
+   WHERE NOT %(some_known)s OR NOT EXISTS (
+           SELECT FROM channels_payment k
+            WHERE k.payment_no = s.payment_no AND k.merchant_id = m.id)
+   ORDER BY m.id, s.captured_at::timestamptz, s.payment_no
+  ON CONFLICT (payment_no, merchant_id) DO NOTHING
+  RETURNING id
+), numbered AS (
+  SELECT id, (row_number() OVER (ORDER BY id) - 1) / %(chunk_size)s AS place FROM stored
+), chunked AS (
+  INSERT INTO channels_chunk (kind, intake_id, from_id, to_id, facts, state, created_at)
+  SELECT 'PAYMENT', %(intake_id)s, min(id), max(id), count(*), 'NEW', %(at)s
+    FROM numbered GROUP BY place ORDER BY place
+  RETURNING facts
+)
+SELECT coalesce(sum(facts), 0)::bigint AS new FROM chunked
