@@ -197,11 +197,12 @@ def _chosen(params: dict[str, object], alias: str) -> str:
 
 
 def _clear_payments(params: dict[str, object]) -> int:
-    sql.execute("DROP TABLE IF EXISTS pg_temp.clearing_payment")
-    statement = sql.load("channels", "clear_price").format(
-        chosen=_chosen(params, "p"), currencies=csv_intake.CURRENCIES
-    )
-    sql.execute(statement, params)
+    sql.execute("DROP TABLE IF EXISTS pg_temp.clearing_fact, pg_temp.clearing_payment")
+    facts = sql.load("channels", "clear_fact").format(chosen=_chosen(params, "p"))
+    sql.execute(facts, params)
+    sql.execute("ANALYZE pg_temp.clearing_fact")
+    statement = sql.load("channels", "clear_price").format(currencies=csv_intake.CURRENCIES)
+    sql.execute(statement)
     sql.execute("ANALYZE pg_temp.clearing_payment")
     sql.execute(_WAIT_FOR_A_VERSION, params)
     sql.execute(

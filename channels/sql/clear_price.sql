@@ -2,15 +2,11 @@
 -- rounded half up, plus the fixed part, then minimum and cap, never above the amount (FEE-3). The
 -- version is looked up once for each (merchant, product, channel, currency, day).
 CREATE TEMPORARY TABLE clearing_payment ON COMMIT DROP AS
-WITH fact AS MATERIALIZED (
-  SELECT p.id, p.merchant_id, p.product_id, p.channel_id, p.currency, p.amount_minor,
-         (p.captured_at AT TIME ZONE %(zone)s)::date AS day
-    FROM channels_payment p
-   WHERE {chosen}
-), version AS MATERIALIZED (
+WITH version AS MATERIALIZED (
   SELECT d.*, channels_fee_rule_for(d.merchant_id, d.product_id, d.channel_id, d.currency, d.day)
          AS fee_rule_id
-    FROM (SELECT DISTINCT merchant_id, product_id, channel_id, currency, day FROM fact) d
+    FROM (SELECT DISTINCT merchant_id, product_id, channel_id, currency, day
+            FROM pg_temp.clearing_fact) d
 ), price AS MATERIALIZED (
   SELECT v.*, r.rate_percent,
          round(r.fixed * power(10::numeric, currency.exponent)) AS fixed,
@@ -23,5 +19,5 @@ WITH fact AS MATERIALIZED (
 SELECT f.id, f.merchant_id, f.currency, f.channel_id, f.amount_minor, p.fee_rule_id,
        least(f.amount_minor, greatest(p.minimum, least(p.cap,
          round(f.amount_minor * p.rate_percent / 100) + p.fixed)))::bigint AS fee_minor
-  FROM fact f
+  FROM pg_temp.clearing_fact f
   JOIN price p USING (merchant_id, product_id, channel_id, currency, day)

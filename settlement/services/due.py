@@ -22,6 +22,10 @@ def on_facts_booked(*, event: str, chunk_id: int) -> None:
     same lock first, so no line can be drawn in between.
     """
     statement = _STATEMENTS.get(event)
+    if statement == "due_payments":
+        sql.execute("DROP TABLE IF EXISTS pg_temp.due_fact")
+        sql.execute(sql.load("settlement", "due_fact"), {"chunk_id": chunk_id})
+        sql.execute("ANALYZE pg_temp.due_fact")
     if statement is not None:
         sql.execute(
             sql.load("settlement", statement),

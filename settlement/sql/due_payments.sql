@@ -1,14 +1,9 @@
 -- The dues of one clearing chunk's payments: net of the fee, dated by the schedule in force on the
 -- business date. Each (merchant, day) and each (schedule, day) is worked out once. Runs in the
 -- transaction that booked the chunk, so the pending accounts are locked already.
-WITH fact AS MATERIALIZED (
-  SELECT p.merchant_id, p.id, p.currency, p.amount_minor - f.fee_minor AS net, p.business_date
-    FROM channels_pricing f
-    JOIN channels_payment p ON p.merchant_id = f.merchant_id AND p.id = f.payment_id
-   WHERE f.chunk_id = %(chunk_id)s
-), day AS MATERIALIZED (
+WITH day AS MATERIALIZED (
   SELECT d.merchant_id, d.business_date, coalesce(s.code, %(default_code)s) AS code
-    FROM (SELECT DISTINCT merchant_id, business_date FROM fact) d
+    FROM (SELECT DISTINCT merchant_id, business_date FROM pg_temp.due_fact) d
     LEFT JOIN LATERAL (
       SELECT s.code FROM settlement_schedule s
        WHERE s.merchant_id = d.merchant_id AND s.effective_from <= d.business_date
@@ -24,7 +19,7 @@ WITH fact AS MATERIALIZED (
          CASE WHEN d.code = 'MANUAL' THEN 'manual'
               WHEN a.due_date IS NULL THEN 'calendar_year_not_loaded'
               ELSE 'schedule' END
-    FROM fact f
+    FROM pg_temp.due_fact f
     JOIN day d USING (merchant_id, business_date)
     JOIN dated a ON a.code = d.code AND a.business_date = d.business_date
    ORDER BY f.merchant_id, f.id
