@@ -18,6 +18,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -142,9 +143,14 @@ def clone(of: str) -> str:
 def drop(name: str) -> None:
     """Drop a database, whoever is still connected to it."""
     _end_connections(name)
-    _server().execute(
-        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    )
+    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    for pause in (0.05, 0.2, 1.0):
+        try:
+            _server().execute(statement)
+            return
+        except psycopg.errors.InsufficientPrivilege:  # a superuser's session that is just ending
+            time.sleep(pause)
+    _server().execute(statement)
 
 
 def _end_connections(name: str) -> None:
