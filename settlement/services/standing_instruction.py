@@ -83,7 +83,7 @@ def create_by_operator(
     """
     with transaction.atomic(durable=True):
         known = active(merchant_id=merchant_id, currency=keep.currency)
-        asked = (bank_account_id, keep.minor, minimum.minor)
+        asked = (bank_account_id, keep.minor, max(minimum.minor, 1))
         if known is not None and asked == (
             known.bank_account_id,
             known.keep_minor,
