@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
-# Seconds and milliseconds as PostgreSQL reads them. Money steps are short; whoever waits longer is told so.
+# As PostgreSQL reads them. Money steps are short; whoever waits longer is told so.
 SESSION = {
     "lock_timeout": "10s",
     "statement_timeout": "10min",
@@ -16,7 +16,7 @@ SESSION = {
 
 def from_url(url: str, *, session: dict[str, str] | None = None) -> dict[str, Any]:
     """
-    Return Django's settings for one database URL, `postgresql://user@host/name?host=/socket/folder` included.
+    Return Django's settings for a database URL, `postgresql://user@/name?host=/socket/folder` too.
 
     Raises psycopg.ProgrammingError when the URL cannot be read.
     """

@@ -7,8 +7,9 @@ class DomainError(Exception):
     """
     A rule said no. Nothing was stored.
 
-    `code` is public and never renamed; `http_status` is what the API answers; the message is for people, already in
-    their language, and names the thing, the values and the reason. A bug is never a `DomainError`.
+    `code` is public and never renamed; `http_status` is what the API answers; the message is for
+    people, already in their language, and names the thing, the values and the reason. A bug is
+    never a `DomainError`.
     """
 
     code = "refused"
@@ -20,7 +21,7 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
-    """There is no such thing, or it belongs to another merchant: the two look the same from outside."""
+    """There is no such thing, or it is another merchant's: the two look the same from outside."""
 
     code = "not_found"
     http_status = 404

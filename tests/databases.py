@@ -109,12 +109,10 @@ def template() -> str:
 
 
 def _make(server: psycopg.Connection, name: str) -> None:
-    """Create, grant and migrate under another name, so that a half-made template is never used."""
+    """Create and migrate under another name, so that a half-made template is never used."""
     building = name + "_building"
     drop(building)
     server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
-    with psycopg.connect(url("DATABASE_OWNER_URL", building), autocommit=True) as owner:
-        owner.execute((ROOT / "config/sql/grants.sql").read_bytes())
     environment = os.environ | {
         "DATABASE_URL": url("DATABASE_URL", building),
         "DATABASE_OWNER_URL": url("DATABASE_OWNER_URL", building),

@@ -1,4 +1,4 @@
-"""Settings that every environment shares. Whatever differs between machines comes from environment variables."""
+"""Settings that every environment shares; what differs between machines comes from variables."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ TEMPLATES = [
     },
 ]
 
-# `default` is the application's role, which may not write the ledger's tables; `owner` migrates and nothing else.
+# `default` is the application's role, which may not write the ledger's tables; `owner` migrates
+# and nothing else.
 DATABASES = {
     "default": databases.from_url(env.str("DATABASE_URL")),
     "owner": databases.from_url(
@@ -122,7 +123,7 @@ LOCALE_PATHS = [
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"  # the institution's zone: business dates are computed in it
-CUT_OFF = "00:00"  # the institution's cut-off, local time; a business day is [cut-off, cut-off of the next day)
+CUT_OFF = "00:00"  # local time; a business day is [cut-off, cut-off of the next day)
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -146,7 +147,8 @@ CELERY_TASK_TIME_LIMIT = 900  # below every lease, which is below the broker's v
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
-# Beat only asks what is due: two beats, or none for an hour, do no harm. An order that waited too long is dropped.
+# Beat only asks what is due: two beats, or none for an hour, do no harm. An order that waited too
+# long is dropped.
 CELERY_BEAT_SCHEDULE = {
     "send and ask about payouts": {
         "task": "settlement.watch_payouts",
@@ -186,11 +188,10 @@ CELERY_BEAT_SCHEDULE = {
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
-# Keys live outside the database. FIELD_KEYS: {"key id": "base64 of 32 bytes"}, the first one writes.
+# Keys live outside the database. FIELD_KEYS: {"key id": "base64 of 32 bytes"}; the first writes.
 FIELD_KEYS: dict[str, str] = env.json("FIELD_KEYS")
-LOOKUP_KEY = env.str(
-    "LOOKUP_KEY"
-)  # base64 of 32 bytes; keyed look-up hashes of card and account numbers
+# base64 of 32 bytes: keyed look-up hashes of card and account numbers
+LOOKUP_KEY = env.str("LOOKUP_KEY")
 PASSWORD_PEPPER = env.str("PASSWORD_PEPPER")  # mixed into payment passwords before hashing
 
 # The simulated payout channel. Without URL and secret it is not configured: payouts wait, unsent.

@@ -1,4 +1,4 @@
-"""Production: nothing has a default that matters. `./run doctor` and `check --deploy` say what is missing."""
+"""Production: nothing has a default that matters; `check --deploy` says what is missing."""
 
 from config.settings.base import *  # noqa: F403
 from config.settings.base import env

@@ -8,7 +8,7 @@ os.environ.setdefault("LOOKUP_KEY", "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8
 os.environ.setdefault("PASSWORD_PEPPER", "tests only pepper")
 os.environ.setdefault("CHANNEL_SIMULATOR_SECRET", "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8=")
 
-from config.settings.base import *  # noqa: E402, F403
+from config.settings.base import *  # noqa: F403
 
 ALLOWED_HOSTS = ["*"]
 AXES_ENABLED = False
