@@ -23,11 +23,15 @@ from ledger import errors
 from ledger.services import journal
 
 _NEXT: Final = """
-SELECT id, kind, intake_id, from_id, to_id, facts FROM channels_chunk
- WHERE state = 'NEW' AND kind = %(kind)s
- ORDER BY id LIMIT 1 FOR UPDATE {wait}"""
+SELECT id, intake_id, from_id, to_id, facts FROM channels_chunk
+ WHERE state = 'NEW' AND kind = %(kind)s ORDER BY id LIMIT %(limit)s FOR UPDATE {wait}"""
 _OF_INTAKE: Final = (
     "{alias}.id BETWEEN %(from_id)s AND %(to_id)s AND {alias}.intake_id = %(intake_id)s"
+)
+_OF_INTAKES: Final = (
+    "{alias}.id IN (SELECT f.id FROM channels_chunk c JOIN {table} f"
+    " ON f.id BETWEEN c.from_id AND c.to_id AND f.intake_id = c.intake_id"
+    " WHERE c.id = ANY (%(chunk_ids)s))"
 )
 _OF_WAITING: Final = (
     "({alias}.merchant_id, {alias}.id) IN (SELECT u.merchant_id, u.fact_id"
@@ -111,6 +115,8 @@ WITH ready AS MATERIALIZED (
 )
 UPDATE channels_unpriced u SET chunk_id = chunk.id FROM ready, chunk WHERE u.id = ready.id"""
 _WAITING_CHUNK: Final = 50_000
+_COALESCED: Final = 500  # small chunks, one for each API call, that are booked together
+_SMALL: Final = 2_000  # facts; a chunk of a file is larger and is booked by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,47 +164,67 @@ def _take_up_waiting(kind: str, at: datetime) -> None:
 
 
 def _clear_next(kind: str, at: datetime) -> int | None:
-    """Clear one chunk in one transaction; return how many facts were booked, None at the end."""
+    """
+    Clear one chunk, or many small ones together, in one transaction.
+
+    Returns how many facts were booked, None when nothing is left.
+    """
     with transaction.atomic(durable=True):
-        params = {"kind": kind}
+        params = {"kind": kind, "limit": _COALESCED}
         found = sql.rows(_NEXT.format(wait="SKIP LOCKED"), params)
         if not found:  # wait for those that another process is clearing
             sql.execute("SET LOCAL lock_timeout = '10min'")
             found = sql.rows(_NEXT.format(wait=""), params)
         if not found:
             return None
-        chunk = found[0]
+        chunks = _together(found)
         sql.execute("SET LOCAL work_mem = '128MB'")
         clear = _clear_payments if kind == Intake.Kind.PAYMENT else _clear_refunds
         with errors.named():
-            booked = clear(_params(chunk, at))
+            booked = clear(_params(chunks, at))
         sql.execute(
-            "UPDATE channels_chunk SET state = 'DONE', cleared_at = %s WHERE id = %s",
-            [at, chunk["id"]],
+            "UPDATE channels_chunk SET state = 'DONE', cleared_at = %s WHERE id = ANY (%s)",
+            [at, [chunk["id"] for chunk in chunks]],
         )
     return booked
 
 
-def _params(chunk: sql.Row, at: datetime) -> dict[str, object]:
+def _together(found: list[sql.Row]) -> list[sql.Row]:
+    """
+    Return the chunks to book in one transaction: the first, and behind a small one more of its kind.
+
+    A merchant whose payments come one by one is thus locked once for many of them (CLR-5).
+    """
+    small = [chunk for chunk in found if chunk["intake_id"] and chunk["facts"] <= _SMALL]
+    return small if found[0] in small else found[:1]
+
+
+def _params(chunks: list[sql.Row], at: datetime) -> dict[str, object]:
+    lead = chunks[0]
     return {
         "call_id": uuid.uuid4(),
-        "chunk_id": chunk["id"],
-        "intake_id": chunk["intake_id"],
-        "from_id": chunk["from_id"],
-        "to_id": chunk["to_id"],
+        "chunk_id": lead["id"],
+        "chunk_ids": [chunk["id"] for chunk in chunks],
+        "intake_id": lead["intake_id"],
+        "from_id": lead["from_id"],
+        "to_id": lead["to_id"],
         "zone": settings.TIME_ZONE,
         "at": at,
     }
 
 
-def _chosen(params: dict[str, object], alias: str) -> str:
-    template = _OF_WAITING if params["intake_id"] is None else _OF_INTAKE
-    return template.format(alias=alias)
+def _chosen(params: dict[str, object], alias: str, table: str) -> str:
+    if params["intake_id"] is None:
+        return _OF_WAITING.format(alias=alias)
+    several = params["chunk_ids"] != [params["chunk_id"]]
+    return (_OF_INTAKES if several else _OF_INTAKE).format(alias=alias, table=table)
 
 
 def _clear_payments(params: dict[str, object]) -> int:
     sql.execute("DROP TABLE IF EXISTS pg_temp.clearing_fact, pg_temp.clearing_payment")
-    facts = sql.load("channels", "clear_fact").format(chosen=_chosen(params, "p"))
+    facts = sql.load("channels", "clear_fact").format(
+        chosen=_chosen(params, "p", "channels_payment")
+    )
     sql.execute(facts, params)
     sql.execute("ANALYZE pg_temp.clearing_fact")
     statement = sql.load("channels", "clear_price").format(currencies=csv_intake.CURRENCIES)
@@ -236,7 +262,7 @@ def _clear_payments(params: dict[str, object]) -> int:
 
 
 def _clear_refunds(params: dict[str, object]) -> int:
-    chosen = _chosen(params, "r")
+    chosen = _chosen(params, "r", "channels_refund")
     sql.execute("DROP TABLE IF EXISTS pg_temp.clearing_refund, pg_temp.spot")
     sql.execute(_WAIT_FOR_THE_PAYMENT.format(chosen=chosen), params)
     sql.execute(_OPEN_FOR_REFUNDS.format(chosen=chosen), params)
