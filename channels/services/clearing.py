@@ -170,14 +170,9 @@ def _clear_next(kind: str, at: datetime) -> int | None:
     Returns how many facts were booked, None when nothing is left.
     """
     with transaction.atomic(durable=True):
-        params = {"kind": kind, "limit": _COALESCED}
-        found = sql.rows(_NEXT.format(wait="SKIP LOCKED"), params)
-        if not found:  # wait for those that another process is clearing
-            sql.execute("SET LOCAL lock_timeout = '10min'")
-            found = sql.rows(_NEXT.format(wait=""), params)
-        if not found:
+        chunks = _claim(kind)
+        if not chunks:
             return None
-        chunks = _together(found)
         sql.execute("SET LOCAL work_mem = '128MB'")
         clear = _clear_payments if kind == Intake.Kind.PAYMENT else _clear_refunds
         with errors.named():
@@ -189,14 +184,24 @@ def _clear_next(kind: str, at: datetime) -> int | None:
     return booked
 
 
-def _together(found: list[sql.Row]) -> list[sql.Row]:
+def _claim(kind: str) -> list[sql.Row]:
     """
-    Return the chunks to book in one transaction: the first, and behind a small one more of its kind.
+    Lock the next chunk, and behind a small one more small ones, to be booked together (CLR-5).
 
-    A merchant whose payments come one by one is thus locked once for many of them (CLR-5).
+    A merchant whose payments come one by one is thus locked once for many of them.
     """
-    small = [chunk for chunk in found if chunk["intake_id"] and chunk["facts"] <= _SMALL]
-    return small if found[0] in small else found[:1]
+    first = sql.rows(_NEXT.format(wait="SKIP LOCKED"), {"kind": kind, "limit": 1})
+    if not first:  # wait for those that another process is clearing
+        sql.execute("SET LOCAL lock_timeout = '10min'")
+        first = sql.rows(_NEXT.format(wait=""), {"kind": kind, "limit": 1})
+    if not first or not _is_small(first[0]):
+        return first
+    found = sql.rows(_NEXT.format(wait="SKIP LOCKED"), {"kind": kind, "limit": _COALESCED})
+    return [chunk for chunk in found if _is_small(chunk)]
+
+
+def _is_small(chunk: sql.Row) -> bool:
+    return chunk["intake_id"] is not None and chunk["facts"] <= _SMALL
 
 
 def _params(chunks: list[sql.Row], at: datetime) -> dict[str, object]:
