@@ -40,6 +40,15 @@ class UnbalancedEntry(LedgerRefusal):
     token = "ledger.unbalanced_entry"
 
 
+class AmountNotPositive(LedgerRefusal):
+    """A posting or hold of zero or less. A bug."""
+
+    code = "amount_not_positive"
+    http_status = 500
+    token = "ledger.amount_not_positive"
+    constraints = ("posting_amount_positive", "hold_amount_positive")
+
+
 class NotAMirror(LedgerRefusal):
     """A reversal does not mirror the entry it names, or `reverse` was used without one."""
 
@@ -143,6 +152,7 @@ class AbilityRefused(LedgerRefusal):
 
 _REFUSALS: tuple[type[LedgerRefusal], ...] = (
     UnbalancedEntry,
+    AmountNotPositive,
     NotAMirror,
     AlreadyReversed,
     LinesDoNotSum,

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
 
 from foundation import actor
 from ledger import errors
@@ -102,4 +102,13 @@ def release_expired(*, at: datetime, limit: int = 1000) -> int:
         .order_by("expires_at")
         .values_list("merchant_id", "id")[:limit]
     )
-    return sum(release(merchant_id=merchant_id, hold_id=hold_id) for merchant_id, hold_id in due)
+    return sum(_release_unless_captured(merchant_id, hold_id) for merchant_id, hold_id in due)
+
+
+def _release_unless_captured(merchant_id: int, hold_id: int) -> bool:
+    """Give a hold back; False when it was resolved since it was found."""
+    try:
+        with transaction.atomic():
+            return release(merchant_id=merchant_id, hold_id=hold_id)
+    except errors.HoldResolved:
+        return False

@@ -45,6 +45,14 @@ BEGIN
             FROM public.ledger_intake_line i WHERE i.call_id = p_call_id
            GROUP BY i.merchant_id, i.source_kind, i.source_id) l
       USING (merchant_id, source_kind, source_id);
+  IF EXISTS (  -- joined to its entry, such a line would be dropped silently
+       SELECT FROM public.ledger_intake_line l
+        WHERE l.call_id = p_call_id AND NOT EXISTS (
+                SELECT FROM public.ledger_intake_entry n
+                 WHERE n.call_id = p_call_id AND n.merchant_id = l.merchant_id
+                   AND n.source_kind = l.source_kind AND n.source_id = l.source_id)) THEN
+    RAISE EXCEPTION 'ledger.lines_do_not_sum' USING ERRCODE = 'LG003', DETAIL = '{}';
+  END IF;
 
   WITH made AS (
     INSERT INTO public.ledger_entry (merchant_id, source_kind, source_id, content_sha256,
@@ -233,16 +241,6 @@ DECLARE
   v_bad record;
 BEGIN
   PERFORM public.ledger_refuse_foreign_accounts(p_call_id);
-  SELECT h.id, h.source_kind, h.source_id INTO v_bad
-    FROM public.ledger_intake_hold i
-    JOIN public.ledger_hold h USING (merchant_id, source_kind, source_id)
-   WHERE i.call_id = p_call_id
-     AND (h.account_id, h.operation, h.amount_minor)
-         IS DISTINCT FROM (i.account_id, i.operation, i.amount_minor) LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION 'ledger.hold_conflict' USING ERRCODE = 'LG009', DETAIL = json_build_object(
-      'hold', v_bad.id, 'source_kind', v_bad.source_kind, 'source_id', v_bad.source_id)::text;
-  END IF;
   PERFORM 1 FROM public.ledger_account a
     WHERE a.id IN (SELECT i.account_id FROM public.ledger_intake_hold i WHERE i.call_id = p_call_id)
     ORDER BY a.id FOR NO KEY UPDATE;
@@ -282,6 +280,17 @@ BEGIN
      WHERE a.id = m.account_id AND a.merchant_id = m.merchant_id
   )
   SELECT count(*) INTO v_new FROM opened;
+  -- Asked last, so that a cause that came twice in this call, or by another call meanwhile, shows.
+  SELECT h.id, h.source_kind, h.source_id INTO v_bad
+    FROM public.ledger_intake_hold i
+    JOIN public.ledger_hold h USING (merchant_id, source_kind, source_id)
+   WHERE i.call_id = p_call_id
+     AND (h.account_id, h.operation, h.amount_minor)
+         IS DISTINCT FROM (i.account_id, i.operation, i.amount_minor) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'ledger.hold_conflict' USING ERRCODE = 'LG009', DETAIL = json_build_object(
+      'hold', v_bad.id, 'source_kind', v_bad.source_kind, 'source_id', v_bad.source_id)::text;
+  END IF;
   DELETE FROM public.ledger_intake_hold WHERE call_id = p_call_id;
   RETURN v_new;
 END $$;

@@ -102,6 +102,13 @@ BEGIN
     RAISE EXCEPTION 'ledger.unbalanced_entry' USING ERRCODE = 'LG001',
       DETAIL = json_build_object('postings', v_count)::text;
   END IF;
+  -- Whoever names an entry mirrors it and does nothing else; a reversal itself is never reversed.
+  IF p_reverses IS NOT NULL AND ('reverse' <> ANY (p_operations) OR NOT EXISTS (
+       SELECT FROM public.ledger_entry e
+        WHERE e.merchant_id = p_merchant_id AND e.id = p_reverses AND e.reverses_id IS NULL)) THEN
+    RAISE EXCEPTION 'ledger.not_a_mirror' USING ERRCODE = 'LG002',
+      DETAIL = json_build_object('entry', p_reverses)::text;
+  END IF;
   v_content := sha256(convert_to(concat_ws('|', p_account_ids::text, p_operations::text,
     p_sides::text, p_amounts::text, p_hold_ids::text, p_reverses), 'UTF8'));
   INSERT INTO public.ledger_entry (merchant_id, source_kind, source_id, content_sha256, reverses_id,
@@ -187,6 +194,10 @@ DECLARE
   v_hold  public.ledger_hold%ROWTYPE;
   v_id    bigint;
 BEGIN
+  IF p_amount <= 0 THEN  -- said before `held` falls, where another constraint would speak first
+    RAISE EXCEPTION 'ledger.amount_not_positive' USING ERRCODE = 'LG013',
+      DETAIL = json_build_object('amount', p_amount)::text;
+  END IF;
   UPDATE public.ledger_account a SET held = a.held + p_amount
    WHERE a.merchant_id = p_merchant_id AND a.id = p_account_id
      AND (NOT a.never_negative OR a.balance - a.held - p_amount >= 0);
