@@ -94,7 +94,7 @@ def ended(attempt: PayoutAttempt, *, at: datetime) -> None:
 
 
 def payable(withdrawal: Withdrawal, *, at: datetime) -> None:
-    """Close the case that said this withdrawal could not be paid, now that it can."""
+    """Close the case that said this withdrawal could not be paid, now that it can or need not."""
     PayoutCase.objects.filter(
         merchant_id=withdrawal.merchant_id,
         kind=Kind.NOT_PAYABLE,

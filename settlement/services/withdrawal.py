@@ -24,6 +24,7 @@ from merchants.services import verification
 from settlement.models import Item, PayoutAttempt, StandingInstruction, Withdrawal
 from settlement.services import item as items
 from settlement.services import payee as payees
+from settlement.services import payout_case as cases
 from settlement.services import payout_fee, withdrawal_review
 from settlement.services.payee import PayeeRefused
 from settlement.services.transition import (
@@ -154,6 +155,7 @@ def cancel(*, merchant_id: int, withdrawal_id: int, at: datetime, reason: str = 
                     % {"number": withdrawal.number, "status": withdrawal.get_status_display()}
                 )
             release_withdrawal(withdrawal, Status.CANCELLED, at=at, reason=reason)
+            cases.payable(withdrawal, at=at)
         return withdrawal
 
     return retried(once)

@@ -254,6 +254,46 @@ class TestRecovery:
 
 
 @pytest.mark.django_db
+class TestWatch:
+    def test_hands_out_ids_of_what_is_due_and_survives_without_a_broker(self, nobody, monkeypatch):
+        from kombu.exceptions import OperationalError
+
+        held, unknown = make.request(make.payee()), make.attempt("UNKNOWN")
+        handed: list[tuple[str, dict[str, int]]] = []
+        monkeypatch.setattr(
+            payout_watch.current_app,
+            "send_task",
+            lambda kind, kwargs, **_: handed.append((kind, kwargs)),
+        )
+        late = NOON + 61 * SECOND
+
+        assert payout_watch.look(late) == 2
+        assert handed == [
+            ("settlement.pay_withdrawal", held.key),
+            ("settlement.query_payout", unknown.key),
+        ]
+
+        def down(*_args, **_names):
+            raise OperationalError
+
+        monkeypatch.setattr(payout_watch.current_app, "send_task", down)
+        assert payout_watch.look(late) == 0
+
+    def test_tasks_take_what_newer_or_older_code_adds(self, nobody):
+        from settlement import tasks
+
+        made, attempt = make.request(make.payee()), make.attempt("UNKNOWN")
+
+        tasks.pay_withdrawal(**made.key, added_later=1)
+        tasks.query_payout(**attempt.key, added_later=1)
+        tasks.recover_payout(**attempt.key, added_later=1)
+        tasks.withdrawal_changed(**made.key, added_later=1)
+        tasks.alarm_payouts(added_later=1)
+
+        assert states(made) == ("SENDING", "PAYING")
+
+
+@pytest.mark.django_db
 class TestAlarm:
     def test_rings_after_half_an_hour_and_again_after_a_business_day(self, nobody):
         attempt = make.attempt("UNKNOWN")  # a Monday
