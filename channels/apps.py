@@ -12,9 +12,9 @@ class ChannelsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the words of refusals, and the invariant that refunds fit their payment."""
-        from channels.selectors import invariants
+        from channels.selectors import fact_number, invariants
         from foundation import csv_intake
-        from foundation.registries import invariant_checks
+        from foundation.registries import fact_namers, invariant_checks
 
         csv_intake.register_reasons(
             {
@@ -31,3 +31,5 @@ class ChannelsConfig(AppConfig):
             }
         )
         invariant_checks.register("I10", invariants.refunds_within_payments)
+        fact_namers.register("payment", fact_number.of_payments)
+        fact_namers.register("refund", fact_number.of_refunds)

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
+
+from foundation.portal import sign_in
+from ledger.portal import statement
+from merchants.portal import membership
+from settlement.portal import home, item, withdrawal
+
+portal = [
+    *membership.urlpatterns,
+    *sign_in.urlpatterns,
+    *home.urlpatterns,
+    *statement.urlpatterns,
+    *item.urlpatterns,
+    *withdrawal.urlpatterns,
+]
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="portal:start")),
+    path("portal/", include((portal, "portal"))),
     path("admin/", admin.site.urls),
     path("", include("settlement.urls")),
 ]

@@ -162,6 +162,15 @@ class TrailProvider(Protocol):
     def __call__(self, *, merchant_id: int, kind: str, subject_id: int) -> Iterable[TrailStep]: ...
 
 
+class FactNamer(Protocol):
+    """
+    Tells by which numbers people know the facts of one kind ("payment", "refund"); bounded by what
+    it is asked. Facts it does not know are left out.
+    """
+
+    def __call__(self, *, merchant_id: int, fact_ids: Sequence[int]) -> Mapping[int, str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SearchHit:
     """One thing found by its number."""
@@ -197,6 +206,7 @@ lifecycle_listeners: Registry[LifecycleListener] = Registry("lifecycle_listeners
 fact_listeners: Registry[FactListener] = Registry("fact_listeners")
 work_items: Registry[Callable[[], Iterable[WorkItem]]] = Registry("work_items")
 trail_providers: Registry[TrailProvider] = Registry("trail_providers")
+fact_namers: Registry[FactNamer] = Registry("fact_namers")
 search_providers: Registry[SearchProvider] = Registry("search_providers")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")
 

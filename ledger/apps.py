@@ -11,8 +11,8 @@ class LedgerConfig(AppConfig):
     verbose_name = _("Ledger")
 
     def ready(self) -> None:
-        """Register the invariants that `verify` asks of the ledger."""
-        from foundation.registries import invariant_checks
+        """Register the invariants that `verify` asks of the ledger, and the portal's statement."""
+        from foundation.registries import MenuEntry, invariant_checks, menu_entries
         from ledger.selectors import invariants
 
         invariant_checks.register("I1", invariants.balanced_entries)
@@ -21,3 +21,7 @@ class LedgerConfig(AppConfig):
         invariant_checks.register("I4", invariants.guarded_history)
         invariant_checks.register("I5", invariants.single_causes)
         invariant_checks.register("I6", invariants.resolved_holds)
+        menu_entries.register(
+            "portal.statement",
+            MenuEntry("portal", _("Statement"), "portal:statement", "see_balances"),
+        )

@@ -43,3 +43,11 @@ class SettlementConfig(AppConfig):
             withdrawal_review.ACTION,
         ):
             registries.approval_actions.register(action.name, action)
+        for name, title in (
+            ("settlements", _("Settlements")),
+            ("withdrawals", _("Withdrawals")),
+        ):
+            registries.menu_entries.register(
+                f"portal.{name}",
+                registries.MenuEntry("portal", title, f"portal:{name}", "see_balances"),
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -32,6 +33,22 @@ def of_book(*, merchant_id: int) -> list[Balance]:
     accounts = Account.objects.filter(merchant_id=merchant_id).order_by(
         "currency", "kind", "ref_kind", "ref_id"
     )
+    return [
+        Balance(
+            account.id,
+            account.kind_id,
+            Money(account.balance_minor, account.currency),
+            Money(account.held_minor, account.currency),
+        )
+        for account in accounts
+    ]
+
+
+def of_kinds(*, merchant_id: int, kinds: Sequence[str]) -> list[Balance]:
+    """Return the plain slices of some kinds in a merchant's book, by currency and kind."""
+    accounts = Account.objects.filter(
+        merchant_id=merchant_id, kind__in=kinds, ref_kind="", ref_id=""
+    ).order_by("currency", "kind")
     return [
         Balance(
             account.id,

@@ -59,6 +59,17 @@ def of_merchant(*, merchant_id: int) -> QuerySet[Withdrawal]:
     )
 
 
+def older(*, merchant_id: int, below: tuple[datetime, int] | None = None) -> QuerySet[Withdrawal]:
+    """Return a merchant's withdrawals, newest first, below a position (time of asking, id)."""
+    found = of_merchant(merchant_id=merchant_id)
+    if below is None:
+        return found
+    at, row_id = below
+    return found.filter(
+        Q(requested_at__lt=at) | Q(requested_at=at, id__lt=row_id), requested_at__lte=at
+    )
+
+
 def numbered(*, merchant_id: int, number: str) -> Withdrawal | None:
     """Return a merchant's withdrawal by its number, None if it is not his."""
     return of_merchant(merchant_id=merchant_id).filter(number=number).first()

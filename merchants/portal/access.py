@@ -1,0 +1,104 @@
+"""Who reads a page of the portal: every page starts from the signed-in person's membership."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, cast
+
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from config.errors import NotFound
+from foundation.models import User
+from foundation.portal.page import page
+from merchants.models import Ability, Membership, Merchant
+from merchants.models.membership import ROLE_ABILITIES
+from merchants.selectors import membership as memberships
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The signed-in person as a member of the merchant whose pages he reads."""
+
+    user: User
+    merchant: Merchant
+    role: str
+    role_name: str
+    alone: bool  # there is no other merchant to change to
+
+    @property
+    def merchant_id(self) -> int:
+        """Whose book is read."""
+        return self.merchant.id
+
+    def may(self, ability: str) -> bool:
+        """Return whether the role includes an ability; "" asks for none."""
+        return not ability or Ability(ability) in ROLE_ABILITIES[self.role]
+
+    @property
+    def may_withdraw(self) -> bool:
+        """Return whether the role may ask for withdrawals and cancel them."""
+        return self.may(Ability.WITHDRAW)
+
+
+class MemberRequest(HttpRequest):
+    """A request whose reader is known to belong to the merchant of the address."""
+
+    member: Member
+
+
+MemberView = Callable[..., HttpResponseBase]  # (request: MemberRequest, **the address's words)
+
+
+def portal_user(request: HttpRequest) -> User | None:
+    """Return the signed-in person of a merchant's; staff are nobody here."""
+    user = request.user
+    return user if isinstance(user, User) and user.is_active and not user.is_staff else None
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponseBase:
+    """Send a stranger to the sign-in page, and from there back to where he wanted to go."""
+    onward = {"next": request.get_full_path()} if request.method == "GET" else {}
+    return redirect(f"{reverse('portal:sign_in')}?{urlencode(onward)}".rstrip("?"))
+
+
+def for_members(ability: Ability) -> Callable[[MemberView], MemberView]:
+    """
+    Let in who is a member of the merchant of the address and whose role has the ability.
+
+    Another merchant's address is unknown (404); what the role lacks is refused with its reason
+    (403). Rule: MER-7.
+    """
+
+    def decorate(view: MemberView) -> MemberView:
+        @page
+        @wraps(view)
+        def inner(request: HttpRequest, merchant_id: int, **kwargs: Any) -> HttpResponseBase:
+            user = portal_user(request)
+            if user is None:
+                return to_sign_in(request)
+            mine = list(memberships.of_user(user=user))
+            found = next((own for own in mine if own.merchant_id == merchant_id), None)
+            if found is None:
+                raise Http404
+            asked = cast(MemberRequest, request)
+            asked.member = _member(user, found, alone=len(mine) == 1)
+            if not asked.member.may(ability):
+                context = {"ability": ability.label, "role": asked.member.role_name}
+                return render(request, "portal/merchants/refused.html", context, status=403)
+            try:
+                return view(asked, **kwargs)
+            except NotFound as unknown:
+                raise Http404 from unknown
+
+        return inner
+
+    return decorate
+
+
+def _member(user: User, membership: Membership, *, alone: bool) -> Member:
+    return Member(user, membership.merchant, membership.role, membership.get_role_display(), alone)

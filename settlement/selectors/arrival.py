@@ -1,0 +1,69 @@
+"""When a merchant's pending money arrives, and what keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from foundation import sql
+from foundation.money import Money
+from settlement.models import Item
+from settlement.models.due import Explanation
+
+_SHOWN = 10  # days; what lies beyond is summed up in one row
+
+_OPEN_BEFORE_POSTED = (Item.State.COLLECTED, Item.State.FROZEN, Item.State.HELD_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What arrives on a day; without a day `explanation` says why."""
+
+    due_date: date | None
+    amount: Money
+    count: int
+    explanation: str
+    and_later: bool = False
+
+    @property
+    def why(self) -> str:
+        """The explanation in the reader's language."""
+        return str(Explanation(self.explanation).label)
+
+
+def upcoming(*, merchant_id: int, today: date) -> dict[str, list[Arrival]]:
+    """
+    Return by currency what lies on no settlement line yet, by due date, undated last.
+
+    What was due before `today` and is not settled yet comes with the next run: its date is today.
+    """
+    found: dict[str, list[Arrival]] = {}
+    for row in sql.rows(
+        sql.load("settlement", "arrival"), {"merchant_id": merchant_id, "today": today}
+    ):
+        amount = Money(int(row["amount"]), row["currency"])
+        rows = found.setdefault(row["currency"], [])
+        dated = sum(1 for arrival in rows if arrival.due_date is not None)
+        if row["due_date"] is not None and dated == _SHOWN:
+            last = rows.pop()
+            rows.append(
+                Arrival(
+                    last.due_date,
+                    last.amount + amount,
+                    last.count + row["count"],
+                    "schedule",
+                    and_later=True,
+                )
+            )
+        else:
+            rows.append(Arrival(row["due_date"], amount, row["count"], row["explanation"]))
+    return found
+
+
+def in_settlement(*, merchant_id: int, limit: int = 20) -> list[Item]:
+    """Return the items that are frozen or held back: money on its way to available."""
+    return list(
+        Item.objects.filter(merchant_id=merchant_id, state__in=_OPEN_BEFORE_POSTED).order_by(
+            "run_date", "cycle", "currency"
+        )[:limit]
+    )
