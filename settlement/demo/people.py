@@ -1,0 +1,100 @@
+"""Who works in the demo: staff, a merchant's people, keys, bank accounts, standing instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from foundation.models import User
+from foundation.money import Money
+from merchants.models import BankAccount, Membership, Merchant
+from merchants.services import (
+    account,
+    api_key,
+    bank_account,
+    membership,
+    payment_password,
+)
+from settlement.services import standing_instruction
+
+CURRENCY: Final = "CNY"
+WITH_ACCOUNT: Final = 48  # merchants with an approved bank account
+INSTRUCTED: Final = 30  # of them paid by standing instruction
+
+
+class Login(NamedTuple):
+    """One row of the demo's list of logins; the secrets are made anew by each demo."""
+
+    door: str
+    name: str
+    password: str
+    note: str
+
+
+def sign_ins(owner_of: Merchant, at: datetime) -> tuple[User, list[Login], str]:
+    """Make staff and the owner of one merchant; return the owner, the logins and the PIN."""
+    admin = account.ensure(username="admin", name="张敏", staff=True, superuser=True, rotate=True)
+    checker = account.ensure(
+        username="checker", name="李强", staff=True, superuser=True, rotate=True
+    )
+    owner = account.ensure(username="owner", name="王芳", staff=False, rotate=True)
+    membership.grant(merchant_id=owner_of.id, user=owner.user, role=Membership.Role.OWNER, at=at)
+    pin = payment_password.generate()
+    payment_password.set_password(
+        merchant_id=owner_of.id, user=owner.user, payment_password=pin, at=at
+    )
+    logins = [
+        Login("admin/", "admin", admin.password, "operations"),
+        Login("admin/", "checker", checker.password, "second pair of eyes"),
+        Login("portal/", "owner", owner.password, f"{owner_of.name}; payment password {pin}"),
+    ]
+    return owner.user, logins, pin
+
+
+def program_key(merchant: Merchant, at: datetime) -> Login:
+    """Make an API key of a merchant; its token is seen once."""
+    scopes = ["balances:read", "statements:read", "payments:read", "withdrawals:read"]
+    issued = api_key.create(merchant=merchant, name="demo", scopes=scopes, at=at)
+    if not issued.created:
+        issued = api_key.rotate(merchant_id=merchant.id, key_id=issued.key.id)
+    return Login("api/v1/", f"{merchant.merchant_no} (API)", issued.token, ", ".join(scopes))
+
+
+def bank_accounts(merchants: Sequence[Merchant], at: datetime) -> list[BankAccount]:
+    """Give merchants approved bank accounts, and some of them a standing instruction."""
+    made = []
+    for place, merchant in enumerate(merchants[:WITH_ACCOUNT]):
+        added = bank_account.add(
+            merchant_id=merchant.id,
+            number=_card_number(place),
+            holder=merchant.name,
+            bank_name="演示银行",
+            currency=CURRENCY,
+            at=at,
+        )
+        found = bank_account.verify(
+            merchant_id=merchant.id,
+            bank_account_id=added.account.id,
+            approved_payee=True,
+            note="demo",
+            at=at,
+        )
+        if place < INSTRUCTED:
+            standing_instruction.create_by_operator(
+                merchant_id=merchant.id,
+                bank_account_id=found.id,
+                keep=Money(0, CURRENCY),
+                minimum=Money(1_00, CURRENCY),
+                at=at,
+            )
+        made.append(found)
+    return made
+
+
+def _card_number(place: int) -> str:
+    """Return a made-up card number whose Luhn digit is right."""
+    body = f"622848{place:012d}"
+    digits = [int(char) for char in reversed(body)]
+    total = sum(sum(divmod(d * 2, 10)) if i % 2 == 0 else d for i, d in enumerate(digits))
+    return body + str(-total % 10)
