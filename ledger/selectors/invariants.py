@@ -67,18 +67,35 @@ SELECT r.merchant_id, r.currency, 'posting ' || r.id, 'balance after ' || r.expe
  WHERE r.balance_after <> r.expected"""
 
 _I2_LINES: Final = """
-SELECT p.merchant_id, p.currency, 'lines of posting ' || p.id AS subject,
-       CASE WHEN p.side = a.normal_side THEN p.amount_minor ELSE -p.amount_minor END
-         || ', ending at ' || p.balance_after AS expected,
-       l.total || ', ending at ' || l.last_balance AS found
-  FROM (SELECT l.merchant_id, l.account_id, l.seq, sum(l.amount_minor) AS total,
-               (array_agg(l.balance_after ORDER BY l.line_no DESC))[1] AS last_balance
-          FROM ledger_posting_line l GROUP BY l.merchant_id, l.account_id, l.seq) l
-  JOIN ledger_posting p ON p.merchant_id = l.merchant_id AND p.account_id = l.account_id
-   AND p.seq = l.seq
-  JOIN ledger_account a ON a.merchant_id = p.merchant_id AND a.id = p.account_id
- WHERE l.last_balance <> p.balance_after
-    OR l.total <> CASE WHEN p.side = a.normal_side THEN p.amount_minor ELSE -p.amount_minor END"""
+SELECT l.merchant_id, coalesce(p.currency, '') AS currency,
+       'lines of account ' || l.account_id || ' at ' || l.seq AS subject,
+       coalesce(CASE WHEN p.side = a.normal_side THEN p.amount_minor ELSE -p.amount_minor END::text,
+                'a posting') AS expected,
+       l.total::text AS found
+  FROM (SELECT l.merchant_id, l.account_id, l.seq, l.posting_id, sum(l.amount_minor) AS total
+          FROM ledger_posting_line l
+         GROUP BY l.merchant_id, l.account_id, l.seq, l.posting_id) l
+  LEFT JOIN ledger_posting p ON p.merchant_id = l.merchant_id AND p.account_id = l.account_id
+   AND p.seq = l.seq AND p.id = l.posting_id
+  LEFT JOIN ledger_account a ON a.merchant_id = p.merchant_id AND a.id = p.account_id
+ WHERE (l.total = CASE WHEN p.side = a.normal_side THEN p.amount_minor ELSE -p.amount_minor END)
+       IS NOT TRUE
+UNION ALL
+SELECT r.merchant_id, r.currency, 'line ' || r.id,
+       'line ' || r.number || ', balance after ' || r.expected,
+       'line ' || r.line_no || ', balance after ' || r.balance_after
+  FROM (SELECT l.id, l.merchant_id, p.currency, l.line_no, l.balance_after,
+               row_number() OVER w AS number,
+               p.balance_after + sum(l.amount_minor) OVER w
+                 - CASE WHEN p.side = a.normal_side THEN p.amount_minor ELSE -p.amount_minor END
+                 AS expected
+          FROM ledger_posting_line l
+          JOIN ledger_posting p ON p.merchant_id = l.merchant_id AND p.account_id = l.account_id
+           AND p.seq = l.seq
+          JOIN ledger_account a ON a.merchant_id = p.merchant_id AND a.id = p.account_id
+        WINDOW w AS (PARTITION BY l.merchant_id, l.account_id, l.seq ORDER BY l.line_no
+                     ROWS UNBOUNDED PRECEDING)) r
+ WHERE r.balance_after <> r.expected OR r.line_no <> r.number"""
 
 # A passage between two books is one cause with an entry in each; what is younger than a day may
 # still be on its way.
@@ -105,7 +122,8 @@ SELECT a.merchant_id, a.currency, a.kind || ' account ' || a.id AS subject,
  WHERE a.held <> coalesce(h.total, 0) OR a.held < 0
     OR (a.never_negative AND a.balance - a.held < 0)"""
 
-# The guards themselves: every trigger of the ledger is there and on, and the product cannot write.
+# The guards themselves: every trigger and key of the ledger is there and on, and neither the
+# product's role nor a member of it can write, not even a single column.
 _I4: Final = """
 SELECT NULL::bigint AS merchant_id, '' AS currency, g.tablename || ' ' || g.name AS subject,
        'on' AS expected, CASE WHEN t.oid IS NULL THEN 'missing' ELSE 'off' END AS found
@@ -121,14 +139,35 @@ SELECT NULL::bigint AS merchant_id, '' AS currency, g.tablename || ' ' || g.name
   LEFT JOIN pg_trigger t ON t.tgrelid = g.tablename::regclass AND t.tgname = g.name
  WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')
 UNION ALL
-SELECT NULL, '', w.tablename || ' for ' || r.rolname, 'no right to write', w.privilege
-  FROM (VALUES ('ledger_entry'), ('ledger_posting'), ('ledger_posting_line'), ('ledger_account'),
-               ('ledger_hold'), ('ledger_ability')) AS t (tablename)
- CROSS JOIN LATERAL (VALUES (t.tablename, 'INSERT'), (t.tablename, 'UPDATE'),
-                            (t.tablename, 'DELETE'), (t.tablename, 'TRUNCATE'))
-       AS w (tablename, privilege)
-  JOIN pg_roles r ON r.rolname = 'countinghouse_product'
- WHERE has_table_privilege(r.oid, w.tablename, w.privilege)"""
+SELECT NULL, '', c.tablename || ' ' || c.name, 'on', 'missing or not valid'
+  FROM (VALUES ('ledger_account', 'account_nature_fk'),
+               ('ledger_account', 'account_held_not_negative'),
+               ('ledger_account', 'account_not_below_zero'),
+               ('ledger_account', 'account_one_slice'),
+               ('ledger_posting', 'posting_amount_positive'),
+               ('ledger_posting', 'posting_one_per_seq'), ('ledger_posting', 'posting_entry_fk'),
+               ('ledger_posting', 'posting_account_fk'), ('ledger_posting', 'posting_ability_fk'),
+               ('ledger_posting_line', 'line_posting_fk'),
+               ('ledger_posting_line', 'line_one_per_fact'),
+               ('ledger_hold', 'hold_resolution'), ('ledger_hold', 'hold_account_fk'),
+               ('ledger_hold', 'hold_ability_fk'), ('ledger_hold', 'hold_one_per_cause'))
+       AS c (tablename, name)
+ WHERE NOT EXISTS (SELECT FROM pg_constraint k
+                    WHERE k.conrelid = c.tablename::regclass AND k.conname = c.name
+                      AND k.convalidated)
+UNION ALL
+SELECT NULL, '', c.relname || ' for ' || r.rolname, 'no right to write', w.privilege
+  FROM pg_class c
+ CROSS JOIN (VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS w (privilege)
+  JOIN pg_roles product ON product.rolname = 'countinghouse_product'
+  JOIN pg_roles r ON pg_has_role(r.oid, product.oid, 'MEMBER') AND NOT r.rolsuper
+   AND r.oid <> c.relowner
+ WHERE c.oid IN ('ledger_entry'::regclass, 'ledger_posting'::regclass, 'ledger_account'::regclass,
+                 'ledger_posting_line'::regclass, 'ledger_hold'::regclass,
+                 'ledger_ability'::regclass, 'ledger_account_kind'::regclass)
+   AND CASE WHEN w.privilege IN ('INSERT', 'UPDATE')
+            THEN has_any_column_privilege(r.oid, c.oid, w.privilege)
+            ELSE has_table_privilege(r.oid, c.oid, w.privilege) END"""
 
 _I5: Final = """
 SELECT e.merchant_id, '' AS currency, e.source_kind || ' ' || e.source_id AS subject,
@@ -142,15 +181,17 @@ SELECT NULL, '', 'unique key entry_one_per_cause', 'valid', 'missing or not vali
             AND i.indisunique AND i.indisvalid)"""
 
 _I6: Final = """
-SELECT h.merchant_id, h.currency, 'hold ' || h.id AS subject,
-       'one posting of ' || h.captured_minor || ' by its entry' AS expected,
-       coalesce(string_agg(p.amount_minor::text, ', '), 'none') AS found
+SELECT h.merchant_id, h.currency,
+       'hold ' || string_agg(DISTINCT h.id::text, ', ') AS subject,
+       count(DISTINCT h.id) || ' posting of ' || h.captured_minor || ' by its entry' AS expected,
+       count(DISTINCT p.id)::text AS found
   FROM ledger_hold h
   LEFT JOIN ledger_posting p ON p.merchant_id = h.merchant_id AND p.entry_id = h.entry_id
    AND p.account_id = h.account_id AND p.operation = h.operation AND p.side = h.side
    AND p.amount_minor = h.captured_minor
  WHERE h.state = 'CAPTURED'
- GROUP BY h.id, h.merchant_id, h.currency, h.captured_minor HAVING count(p.id) < 1
+ GROUP BY h.merchant_id, h.currency, h.entry_id, h.account_id, h.operation, h.side, h.captured_minor
+HAVING count(DISTINCT p.id) < count(DISTINCT h.id)
 UNION ALL
 SELECT h.merchant_id, h.currency, 'hold ' || h.id, 'a resolution that fits its state',
        concat_ws(', ', h.state, 'captured ' || h.captured_minor, 'entry ' || h.entry_id)
@@ -198,7 +239,7 @@ def covered_holds() -> Iterable[Finding]:
 
 
 def guarded_history() -> Iterable[Finding]:
-    """I4: the append-only guards are on, and the product's role cannot write the ledger."""
+    """I4: the guards and keys of the ledger are on, and the product's role cannot write it."""
     return _findings("I4", "A guard of the ledger is off.", _I4)
 
 
