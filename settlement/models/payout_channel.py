@@ -15,6 +15,8 @@ class PayoutChannel(models.Model):
     `cooling_seconds`: a failure on the allow-list is final only after so long and one more query.
     `not_found_seconds`: before that "no such order" means nothing. The lowest `rank` that is
     switched on and knows the currency pays; there is no fallback to another one.
+    `resend_promised`: the channel's contract says "same number, same content, same order", so an
+    order it does not know may be handed in again as it is.
     """
 
     code = models.CharField(_("code"), max_length=32, unique=True)
@@ -28,6 +30,10 @@ class PayoutChannel(models.Model):
     cooling_seconds = models.PositiveIntegerField(_("cooling time in seconds"), default=60)
     not_found_seconds = models.PositiveIntegerField(
         _("window of 'no such order' in seconds"), default=172_800
+    )
+
+    resend_promised = models.BooleanField(
+        _("same number, same order"), default=False, db_default=False
     )
 
     class Meta:

@@ -64,7 +64,7 @@ def query(*, merchant_id: int, attempt_id: int, at: datetime, now: bool = False)
     Rule: PO-7.
     """
     attempt = (
-        PayoutAttempt.objects.select_related("channel")
+        PayoutAttempt.objects.select_related("channel", "withdrawal__bank_account")
         .filter(merchant_id=merchant_id, id=attempt_id)
         .first()
     )
@@ -73,11 +73,50 @@ def query(*, merchant_id: int, attempt_id: int, at: datetime, now: bool = False)
     adapter = channels.adapter_for(attempt.channel)
     if not _claim_query(attempt, at, now=now):
         return None
-    return apply_result(
+    evidence = adapter.query_payout(attempt.number)
+    verdict = apply_result(
         merchant_id=merchant_id,
         attempt_id=attempt_id,
         source=Source.QUERY,
-        evidence=adapter.query_payout(attempt.number),
+        evidence=evidence,
+        at=at,
+    )
+    if evidence.kind == Kind.NOT_FOUND and _may_be_handed_in_again(attempt, adapter):
+        return _hand_in_again(attempt, adapter, at)
+    return verdict
+
+
+def _may_be_handed_in_again(attempt: PayoutAttempt, adapter: Adapter) -> bool:
+    """
+    Return whether an order the channel does not know may go once more: only where its contract
+    promises "same number, same content, same order", it never said that it knew the order, and
+    nothing has changed. Rule: PO-4.
+    """
+    now = PayoutAttempt.objects.select_related("channel", "withdrawal__bank_account").get(
+        merchant_id=attempt.merchant_id, id=attempt.id
+    )
+    account = now.withdrawal.bank_account
+    known = PayoutEvidence.objects.filter(merchant_id=now.merchant_id, attempt=now).exclude(
+        kind__in=[Kind.UNKNOWN, Kind.NOT_FOUND, Kind.NOT_SENT]
+    )
+    if not now.channel.resend_promised or now.status != Status.UNKNOWN or known.exists():
+        return False
+    try:
+        payees.require_payable(merchant_id=now.merchant_id, bank_account_id=account.id)
+    except DomainError:
+        return False
+    return adapter.payee_hash(_payee(account)) == now.payee_hash
+
+
+def _hand_in_again(attempt: PayoutAttempt, adapter: Adapter, at: datetime) -> Verdict:
+    """Hand the same order in once more, under the query's lease; it stays UNKNOWN meanwhile."""
+    account = attempt.withdrawal.bank_account
+    order = PayoutOrder(attempt.number, attempt.amount, _payee(account))
+    return apply_result(
+        merchant_id=attempt.merchant_id,
+        attempt_id=attempt.id,
+        source=Source.ANSWER,
+        evidence=_pay_out(adapter, order, at),
         at=at,
     )
 

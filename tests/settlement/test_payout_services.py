@@ -22,12 +22,14 @@ from foundation import clock, sql
 from foundation.services import approval as approvals
 from foundation.services import outbox
 from merchants.models import Merchant
+from merchants.services import bank_account as bank_accounts
 from merchants.services import house
 from settlement.models import (
     PayeeBlock,
     PayoutAttempt,
     PayoutCallback,
     PayoutCase,
+    PayoutChannel,
     PayoutEvidence,
     PayoutStatus,
 )
@@ -116,7 +118,44 @@ class TestSend:
         assert len(channel.paid()) == paid
         assert make.broken() == []
 
-    def test_of_an_order_that_was_lost_on_the_way_stays_in_doubt(self, channel):
+    def test_of_an_order_that_was_lost_is_handed_in_again_where_the_channel_promises(self, channel):
+        made = make.request(make.payee())
+        channel.rule(forget=True, answer="timeout")
+        send(made)
+        channel.control("reset-rules", {})
+
+        assert payouts.query(**only(made).key, at=NOON + 5 * SECOND) == Verdict.PAY
+
+        assert channel.paid() == [only(made).number]
+        assert PayoutAttempt.objects.filter(withdrawal=made).count() == 1
+        assert make.broken() == []
+
+    def test_of_an_order_the_channel_once_knew_is_not_handed_in_again(self, channel):
+        made = make.request(make.payee())
+        channel.rule(pay_after=None, queries=["not_found", "not_found"])
+        assert send(made) == Verdict.PROCESS
+
+        for seconds in (5, 200):
+            at = NOON + seconds * SECOND
+            assert payouts.query(**only(made).key, at=at) == Verdict.DOUBT
+
+        assert channel.submissions(only(made).number) == 1
+
+    def test_of_a_lost_order_is_not_handed_in_again_for_a_payee_switched_off(self, channel):
+        account = make.payee()
+        made = make.request(account)
+        channel.rule(forget=True, answer="timeout")
+        send(made)
+        channel.control("reset-rules", {})
+        bank_accounts.disable(
+            merchant_id=account.merchant_id, bank_account_id=account.id, note="stolen"
+        )
+
+        assert payouts.query(**only(made).key, at=NOON + 5 * SECOND) == Verdict.DOUBT
+        assert channel.paid() == []
+
+    def test_of_an_order_that_was_lost_on_the_way_stays_in_doubt_otherwise(self, channel):
+        PayoutChannel.objects.update(resend_promised=False)
         made = make.request(make.payee())
         channel.rule(forget=True, answer="timeout")
         send(made)
