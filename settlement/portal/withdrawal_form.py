@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods
 from config.errors import DomainError
 from foundation import clock
 from foundation.money import Money
+from ledger.errors import InsufficientAvailableBalance
 from ledger.selectors import balance as balances
 from merchants.models import BankAccount
 from merchants.portal.access import Member, MemberRequest
@@ -166,6 +167,13 @@ def _confirm(request: MemberRequest, form: ConfirmForm) -> HttpResponseBase:
         withdrawal = _request(form)
     except _OF_THE_PASSWORD as refusal:
         form.add_error("payment_password", str(refusal))
+    except InsufficientAvailableBalance:
+        free = _free(form.member, form.money.currency)
+        form.add_error(
+            None,
+            _("The available balance is no longer enough: %(available)s can be used now.")
+            % {"available": str(free.available)},
+        )
     except DomainError as refusal:
         form.add_error(None, str(refusal))
     else:

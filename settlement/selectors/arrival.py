@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from foundation import sql
@@ -23,12 +23,13 @@ class Arrival:
     amount: Money
     count: int
     explanation: str
+    schedules: str = ""  # the codes that gave the day: "T1"
     and_later: bool = False
 
     @property
     def why(self) -> str:
-        """The explanation in the reader's language."""
-        return str(Explanation(self.explanation).label)
+        """The explanation in the reader's language, with the schedule: `by the schedule T1`."""
+        return f"{Explanation(self.explanation).label} {self.schedules}".rstrip()
 
 
 def upcoming(*, merchant_id: int, today: date) -> dict[str, list[Arrival]]:
@@ -47,16 +48,17 @@ def upcoming(*, merchant_id: int, today: date) -> dict[str, list[Arrival]]:
         if row["due_date"] is not None and dated == _SHOWN:
             last = rows.pop()
             rows.append(
-                Arrival(
-                    last.due_date,
-                    last.amount + amount,
-                    last.count + row["count"],
-                    "schedule",
+                replace(
+                    last,
+                    amount=last.amount + amount,
+                    count=last.count + row["count"],
                     and_later=True,
                 )
             )
         else:
-            rows.append(Arrival(row["due_date"], amount, row["count"], row["explanation"]))
+            rows.append(
+                Arrival(row["due_date"], amount, row["count"], row["explanation"], row["schedules"])
+            )
     return found
 
 

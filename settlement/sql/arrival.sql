@@ -4,7 +4,8 @@ WITH spot AS MATERIALIZED (
   SELECT p.merchant_id, p.currency, p.open_from, p.claimed_to
     FROM settlement_position p WHERE p.merchant_id = %(merchant_id)s
 ), open AS MATERIALIZED (
-  SELECT d.currency, greatest(d.due_date, %(today)s) AS due_date, d.amount_minor
+  SELECT d.currency, greatest(d.due_date, %(today)s) AS due_date, d.amount_minor,
+         d.schedule_code
     FROM spot s
     JOIN settlement_due d ON d.merchant_id = s.merchant_id AND d.currency = s.currency
      AND d.due_date >= s.open_from
@@ -13,11 +14,12 @@ WITH spot AS MATERIALIZED (
            SELECT FROM settlement_line l WHERE l.merchant_id = d.merchant_id
               AND l.source_kind = d.source_kind AND l.source_id = d.source_id)
 )
-SELECT o.currency, o.due_date, 'schedule' AS explanation, sum(o.amount_minor) AS amount,
-       count(*) AS count
+SELECT o.currency, o.due_date, 'schedule' AS explanation,
+       coalesce(string_agg(DISTINCT nullif(o.schedule_code, ''), ', '), '') AS schedules,
+       sum(o.amount_minor) AS amount, count(*) AS count
   FROM open o GROUP BY o.currency, o.due_date
 UNION ALL
-SELECT d.currency, NULL, d.explanation, sum(d.amount_minor), count(*)
+SELECT d.currency, NULL, d.explanation, '', sum(d.amount_minor), count(*)
   FROM settlement_due d
  WHERE d.merchant_id = %(merchant_id)s AND d.due_date IS NULL
    AND NOT EXISTS (

@@ -87,28 +87,12 @@ def trade(made: Shop, folder: Path, at: datetime, *, days: int = 12, per_day: in
 
 
 _FEES = [
-    "merchant_no",
-    "product",
-    "channel",
-    "rate_percent",
-    "fixed",
-    "minimum",
-    "cap",
-    "currency",
-    "fee_on_refund",
-    "effective_from",
+    *("merchant_no", "product", "channel", "rate_percent", "fixed", "minimum", "cap"),
+    *("currency", "fee_on_refund", "effective_from"),
 ]
 _PAYMENTS = [
-    "payment_no",
-    "order_no",
-    "merchant_no",
-    "product",
-    "channel",
-    "amount",
-    "currency",
-    "captured_at",
-    "payer_ref",
-    "code_kind",
+    *("payment_no", "order_no", "merchant_no", "product", "channel", "amount", "currency"),
+    *("captured_at", "payer_ref", "code_kind"),
 ]
 _REFUNDS = ["refund_no", "payment_no", "amount", "currency", "refunded_at"]
 
