@@ -19,5 +19,7 @@ class FoundationConfig(AppConfig):
         import config.celery  # noqa: F401
         import foundation.task_signals  # noqa: F401
         from foundation import guards
+        from foundation.admin import menu
 
+        menu.fill()
         post_migrate.connect(guards.keep_merchants, sender=self)

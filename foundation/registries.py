@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from foundation.money import Money
 
 if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
+    from django.utils.functional import Promise
 
     from foundation.models import Approval, User
 
@@ -156,6 +156,24 @@ class TrailStep:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of the overview: what it is, its value as people read it, where it comes from."""
+
+    label: str
+    value: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Figures that belong together on the overview; `note` says of which day or moment."""
+
+    title: str
+    figures: tuple[Figure, ...]
+    note: str = ""
+
+
 class TrailProvider(Protocol):
     """Tells its part of the way of one subject (`kind` "payment", "withdrawal" and so on)."""
 
@@ -191,11 +209,11 @@ class MenuEntry:
     """A line of the admin's or the portal's menu; `door` is "admin" or "portal"."""
 
     door: str
-    title: str | _StrPromise
+    title: str | Promise
     url_name: str
     permission: str = ""
     icon: str = ""
-    group: str | _StrPromise = ""
+    group: str | Promise = ""
 
 
 approval_actions: Registry[ApprovalAction] = Registry("approval_actions")
@@ -207,6 +225,7 @@ fact_listeners: Registry[FactListener] = Registry("fact_listeners")
 work_items: Registry[Callable[[], Iterable[WorkItem]]] = Registry("work_items")
 trail_providers: Registry[TrailProvider] = Registry("trail_providers")
 fact_namers: Registry[FactNamer] = Registry("fact_namers")
+overview_panels: Registry[Callable[[datetime], Panel]] = Registry("overview_panels")
 search_providers: Registry[SearchProvider] = Registry("search_providers")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")
 

@@ -25,3 +25,6 @@ class LedgerConfig(AppConfig):
             "portal.statement",
             MenuEntry("portal", _("Statement"), "portal:statement", "see_balances"),
         )
+        from ledger.admin import menu
+
+        menu.fill()

@@ -19,3 +19,6 @@ class MerchantsConfig(AppConfig):
         csv_intake.register_reasons(REASONS)
         registries.approval_actions.register(bank_account.APPROVE, bank_account.APPROVAL_ACTION)
         registries.verification_factors.register(payment_password.FACTOR, payment_password.factor)
+        from merchants.admin import menu
+
+        menu.fill()

@@ -51,3 +51,6 @@ class SettlementConfig(AppConfig):
                 f"portal.{name}",
                 registries.MenuEntry("portal", title, f"portal:{name}", "see_balances"),
             )
+        from settlement.admin import menu
+
+        menu.fill()

@@ -1,0 +1,160 @@
+"""The inbox of proposals: what would change, how much money it moves, and the decision."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from foundation import registries
+from foundation.admin import columns, filters
+from foundation.admin.keyset import Keyset, KeysetAdmin
+from foundation.admin.readonly import ReadOnlyAdmin, Step
+from foundation.models import Approval, ApprovalPolicy, User
+from foundation.services import approval as approvals
+
+MENU = [
+    ("foundation_approval_changelist", _("Approvals"), "approval", "foundation.view_approval"),
+    (
+        "foundation_approvalpolicy_changelist",
+        _("Approval tiers"),
+        "stairs",
+        "foundation.view_approvalpolicy",
+    ),
+]
+COLOURS = {
+    "PROPOSED": "info",
+    "APPROVED": "success",
+    "REJECTED": "danger",
+    "WITHDRAWN": "warning",
+    "EXPIRED": "warning",
+}
+
+
+def _decide(request: HttpRequest, row: Approval, reason: str, at: datetime, approve: bool) -> str:
+    """Decide on what the checker saw: its hash comes back with the form."""
+    decided = approvals.decide(
+        approval_id=row.id,
+        merchant_id=row.merchant_id,
+        checker=cast(User, request.user),
+        approve=approve,
+        seen_sha256=request.POST.get("seen_sha256", ""),
+        reason=reason,
+        at=at,
+    )
+    if decided.state == Approval.State.PROPOSED:
+        return gettext("Your approval is noted; another person is still needed.")
+    return gettext("Decided: %(state)s.") % {"state": decided.get_state_display()}
+
+
+def _approve(request: HttpRequest, row: Approval, reason: str, at: datetime) -> str:
+    return _decide(request, row, reason, at, approve=True)
+
+
+def _reject(request: HttpRequest, row: Approval, reason: str, at: datetime) -> str:
+    return _decide(request, row, reason, at, approve=False)
+
+
+def _withdraw(request: HttpRequest, row: Approval, reason: str, at: datetime) -> str:
+    approvals.withdraw(
+        approval_id=row.id, merchant_id=row.merchant_id, maker=cast(User, request.user), at=at
+    )
+    return gettext("The proposal is withdrawn.")
+
+
+def _open(row: Approval) -> bool:
+    return row.state == Approval.State.PROPOSED
+
+
+@admin.register(Approval)
+class ApprovalAdmin(KeysetAdmin):
+    """Proposals, latest first; the open ones by the time they expire."""
+
+    keyset = Keyset("-proposed_at", "-id")
+    list_display = (
+        "what",
+        "merchant",
+        columns.money("effect_minor", _("money effect"), currency="effect_currency"),
+        columns.state("state", _("state"), COLOURS),
+        "maker",
+        "proposed_at",
+        "expires_at",
+    )
+    list_select_related = ("merchant", "maker")
+    list_filter = (
+        filters.choices(
+            "state",
+            _("state"),
+            {
+                "open": filters.Choice(
+                    _("waits for a checker"), Q(state="PROPOSED"), Keyset("expires_at", "id")
+                )
+            },
+        ),
+        filters.merchant("-id"),
+    )
+    fields = (
+        "what", "merchant", "subject", "changes",
+        columns.money("effect_minor", _("money effect"), currency="effect_currency"),
+        "reason", "maker", "checkers_needed", "decisions", "state", "proposed_at", "expires_at",
+        "closed_at", "content_sha256", "request_id",
+    )  # type: ignore[assignment]  # a column may be a function  # fmt: skip
+    steps = (
+        Step("approve", _("Approve"), _approve, open_to=_open, reason=_("Remark")),
+        Step(
+            "reject",
+            _("Reject"),
+            _reject,
+            open_to=_open,
+            reason=_("Reason"),
+            reason_needed=True,
+            colour="danger",
+        ),
+        Step("withdraw", _("Withdraw my proposal"), _withdraw, open_to=_open, colour="danger"),
+    )
+
+    @admin.display(description=_("proposal"))
+    def what(self, row: Approval) -> str:
+        """Say the proposal in one sentence."""
+        if row.action not in registries.approval_actions:
+            return f"{row.action} {row.subject}"
+        return registries.approval_actions.get(row.action).describe(row)
+
+    @admin.display(description=_("before and after"))
+    def changes(self, row: Approval) -> str:
+        """Show every field before and after, and which of them change."""
+        keys = [*row.before, *(key for key in row.after if key not in row.before)]
+        rows = [(key, row.before.get(key), row.after.get(key)) for key in keys]
+        return render_to_string("admin/changes.html", {"rows": rows})
+
+    @admin.display(description=_("decisions"))
+    def decisions(self, row: Approval) -> str:
+        """Who has decided what, and why."""
+        found = row.decisions.filter(merchant=row.merchant_id).select_related("checker")
+        return render_to_string("admin/decisions.html", {"decisions": found})
+
+    def _open_steps(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
+        """Offer the maker to withdraw and everybody else to decide; the service checks again."""
+        own = row.maker_person_id == cast(User, request.user).person_id
+        names = {"withdraw"} if own else {"approve", "reject"}
+        offered = super()._open_steps(request, row)
+        return [entry for entry in offered if entry["step"].name in names]
+
+
+@admin.register(ApprovalPolicy)
+class ApprovalPolicyAdmin(ReadOnlyAdmin):
+    """From which amount on how many checkers are needed."""
+
+    list_display = (
+        "action",
+        "currency",
+        columns.money("from_amount_minor", _("from amount")),
+        "checkers_needed",
+    )
+    ordering = ("action", "currency", "from_amount_minor")

@@ -1,0 +1,93 @@
+"""Columns that every list shows the same way: amounts, states, links, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.urls import NoReverseMatch, reverse
+from django.utils import formats
+from django.utils.functional import Promise
+from django.utils.html import format_html
+
+from foundation.money import Money
+
+Column = Callable[[Any], Any]
+Text = str | Promise
+
+
+def grouped(money: Money) -> str:
+    """Return an amount as people read it: grouped by the reader's language, currency behind."""
+    sign = "-" if money.minor < 0 else ""
+    whole, dot, part = Money(abs(money.minor), money.currency).major.partition(".")
+    return f"{sign}{formats.number_format(int(whole), force_grouping=True)}{dot}{part} " + (
+        money.currency
+    )
+
+
+def money(column: str, label: Text, *, currency: str = "currency") -> Column:
+    """
+    Return a column that shows the minor units in `column` as an amount.
+
+    `currency` may lead over relations ("account__currency").
+    """
+
+    @admin.display(description=label)  # type: ignore[arg-type]
+    def show(row: Model) -> str | None:
+        minor = getattr(row, column)
+        if minor is None:
+            return None
+        code = attrgetter(currency.replace("__", "."))(row)
+        # A rule for every currency has none: its amount stays in minor units.
+        text = grouped(Money(minor, code)) if code else formats.number_format(minor)
+        return format_html('<span class="amount">{}</span>', text)
+
+    return show
+
+
+def state(column: str, label: Text, colours: Mapping[str, str]) -> Column:
+    """Return a column that shows a choice as a badge: success, info, warning or danger."""
+
+    @admin.display(description=label)  # type: ignore[arg-type]
+    def show(row: Any) -> Any:
+        return getattr(row, column), getattr(row, f"get_{column}_display")()
+
+    show.label = dict(colours)  # type: ignore[attr-defined]
+    return show
+
+
+def link(label: Text, target: Callable[[Any], tuple[str, Any, Any] | None]) -> Column:
+    """Return a column that links: `target(row)` gives (url name in the admin, key, text)."""
+
+    @admin.display(description=label)  # type: ignore[arg-type]
+    def show(row: Model) -> str | None:
+        found = target(row)
+        if found is None or found[1] is None:
+            return None
+        try:
+            address = reverse(f"admin:{found[0]}", args=[found[1]])
+        except NoReverseMatch:  # its package shows no such page
+            return str(found[2])
+        return format_html('<a class="cell-link" href="{}">{}</a>', address, found[2])
+
+    return show
+
+
+def progress(done: str, total: str, label: Text) -> Column:
+    """Return a column that shows how far something is, as a bar with its numbers."""
+
+    @admin.display(description=label)  # type: ignore[arg-type]
+    def show(row: Model) -> str:
+        at, of = getattr(row, done), getattr(row, total)
+        return format_html(
+            '<progress class="progress" max="{}" value="{}"></progress> <span>{} / {}</span>',
+            max(of, 1),
+            at,
+            formats.number_format(at, force_grouping=True),
+            formats.number_format(of, force_grouping=True),
+        )
+
+    return show

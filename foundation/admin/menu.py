@@ -1,0 +1,65 @@
+"""The admin's menu, built from what the packages registered, and foundation's own part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from foundation import registries
+from foundation.registries import MenuEntry
+
+Line = tuple[str, str | Promise, str, str]  # url name in the admin, title, icon, permission
+
+
+def register(group: str | Promise, lines: Iterable[Line]) -> None:
+    """Put a group of lines into the admin's menu; a line is shown to who holds its permission."""
+    for url_name, title, icon, permission in lines:
+        entry = MenuEntry("admin", title, f"admin:{url_name}", permission, icon, group)
+        registries.menu_entries.register(entry.url_name, entry)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the menu as the theme wants it: groups in the order in which they were registered."""
+    groups: dict[str, list[dict[str, Any]]] = {"": [_overview()]}
+    for entry in registries.menu_entries:
+        if entry.door == "admin":
+            groups.setdefault(str(entry.group), []).append(
+                {
+                    "title": entry.title,
+                    "icon": entry.icon,
+                    "link": reverse_lazy(entry.url_name),
+                    "permission": _holder(entry.permission),
+                }
+            )
+    return [
+        {"title": title, "separator": bool(title), "items": items}
+        for title, items in groups.items()
+    ]
+
+
+def _overview() -> dict[str, Any]:
+    return {
+        "title": _("Work overview"),
+        "icon": "checklist",
+        "link": reverse_lazy("admin:index"),
+        "permission": _holder(""),
+    }
+
+
+def _holder(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: not permission or request.user.has_perm(permission)
+
+
+def fill() -> None:
+    """Register foundation's screens, lines of the menu and queues. Called by `ready()`."""
+    from foundation.admin import approval, audit, business_day, job, outbox, user, work_items
+
+    nouns = (approval, audit, business_day, job, outbox, user)
+    register(_("Foundation"), [line for noun in nouns for line in noun.MENU])
+    registries.work_items.register("foundation.approvals", work_items.approvals)
+    registries.work_items.register("foundation.outbox", work_items.outbox)

@@ -1,0 +1,173 @@
+"""The base of every screen of the admin: read here, changed by services through POST forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import BinaryField, Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from config.errors import DomainError
+from foundation import clock
+from foundation.admin import columns
+from foundation.admin.theme import ModelAdmin
+from foundation.fields import EncryptedTextField
+
+MAX_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One thing a person may do with a row: a POST form in front of one service call.
+
+    `run(request, row, reason, at)` calls the service and returns what to tell; a DomainError is
+    shown as the refusal it is. `open_to(row)` says when the form is shown. `permission` "" leaves
+    the right to the service.
+    """
+
+    name: str
+    label: str | Promise
+    run: Callable[[HttpRequest, Any, str, datetime], str]
+    open_to: Callable[[Any], bool] = lambda row: True
+    permission: str = ""
+    reason: str | Promise = ""  # the label of the reason; "" asks for none
+    reason_needed: bool = False
+    paper: str | Promise = ""  # the label of the evidence, needed where there is one
+    colour: str = "primary"  # or "danger"
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
+    """
+    Nothing is added, changed or deleted here. Amounts in minor units are shown as money, secrets
+    are not shown at all.
+    """
+
+    actions = None
+    steps: tuple[Step, ...] = ()
+    money_currency: dict[str, str] = {}  # column of minor units -> column of its currency
+    hidden: tuple[str, ...] = ()
+    list_filter_submit = True
+    list_fullwidth = True
+    list_per_page = 100
+    list_max_show_all = 0
+    show_full_result_count = False
+    view_on_site = False
+    change_form_outer_before_template = "admin/steps.html"
+
+    def has_add_permission(self, request: HttpRequest, *rest: Any) -> bool:
+        """Refuse: rows come from services."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: rows change through services."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: nothing is deleted."""
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return every column, amounts as money, without secrets and the hidden ones."""
+        if self.fields is not None:
+            return self.fields
+        names: list[Any] = []
+        for field in self.model._meta.concrete_fields:
+            if isinstance(field, (EncryptedTextField, BinaryField)) or field.name in self.hidden:
+                continue
+            if field.name.endswith("_minor"):
+                names.append(self._amount(field))
+            elif field.name != "xid8":
+                names.append(field.name)
+        return names
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Everything is read-only."""
+        return list(self.get_fields(request, obj))
+
+    def get_urls(self) -> list[Any]:
+        """Add the address that steps are posted to."""
+        info = self.opts.app_label, self.opts.model_name
+        step = path(
+            "<path:object_id>/step/<slug:name>/",
+            self.admin_site.admin_view(require_POST(self.step_view)),
+            name="{}_{}_step".format(*info),
+        )
+        return [step, *super().get_urls()]
+
+    def step_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """Do one step, once, and say what came of it."""
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_view_permission(request, row):
+            raise Http404
+        step = next((step for step in self.steps if step.name == name), None)
+        if step is None:
+            raise Http404
+        if step.permission and not request.user.has_perm(step.permission):
+            raise PermissionDenied
+        reason = request.POST.get("reason", "").strip()
+        paper = request.POST.get("paper", "").strip()
+        if (step.reason_needed and not reason) or (step.paper and not paper):
+            messages.error(request, _("Please say why."))
+        elif max(len(reason), len(paper)) > MAX_REASON:
+            messages.error(request, _("At most %(most)s characters.") % {"most": MAX_REASON})
+        else:
+            try:
+                messages.success(request, step.run(request, row, reason, clock.now()))
+            except DomainError as refusal:
+                messages.error(request, str(refusal))
+        return HttpResponseRedirect(self._address(row))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a row; the page only reads, so a POST to it is refused."""
+        if request.method == "POST":
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        steps = [] if row is None else self._open_steps(request, row)
+        context = {"title": self._title(row), "steps": steps, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show the list under the name of what it lists."""
+        title = str(self.opts.verbose_name_plural)
+        return super().changelist_view(
+            request, {"title": title[:1].upper() + title[1:], **(extra_context or {})}
+        )
+
+    def _open_steps(self, request: HttpRequest, row: Model) -> list[dict[str, Any]]:
+        address = f"admin:{self.opts.app_label}_{self.opts.model_name}_step"
+        return [
+            {"step": step, "url": reverse(address, args=[row.pk, step.name])}
+            for step in self.steps
+            if step.open_to(row) and (not step.permission or request.user.has_perm(step.permission))
+        ]
+
+    def _title(self, row: Model | None) -> str:
+        return "" if row is None else str(row)
+
+    def _address(self, row: Model) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        return reverse(name, args=[row.pk])
+
+    def _amount(self, field: Any) -> Any:
+        currency = self.money_currency.get(field.name, "currency")
+        shown = columns.money(field.name, field.verbose_name, currency=currency)
+        shown.__name__ = field.name
+        return shown

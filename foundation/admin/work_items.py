@@ -1,0 +1,48 @@
+"""Foundation's queues on the overview. Each is one bounded statement over a partial index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Count, Min, Sum
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from foundation.models import Approval, OutboxMessage
+from foundation.money import Money
+from foundation.registries import WorkItem
+
+
+def approvals() -> Iterable[WorkItem]:
+    """Proposals that wait for a checker, with the money they would move."""
+    open_ones = Approval.objects.filter(state=Approval.State.PROPOSED)
+    rows = open_ones.values("effect_currency").annotate(
+        many=Count("id"), oldest=Min("proposed_at"), minor=Sum("effect_minor")
+    )
+    found = list(rows.order_by("effect_currency"))
+    if found:
+        yield WorkItem(
+            title=_("Proposals wait for a second person"),
+            count=sum(row["many"] for row in found),
+            oldest_at=min(row["oldest"] for row in found),
+            at_stake=tuple(
+                Money(int(row["minor"]), row["effect_currency"])
+                for row in found
+                if row["effect_currency"]
+            ),
+            url=reverse("admin:foundation_approval_changelist") + "?state=open",
+        )
+
+
+def outbox() -> Iterable[WorkItem]:
+    """Messages that failed too often and wait for a person."""
+    parked = OutboxMessage.objects.filter(state=OutboxMessage.State.PARKED)
+    found = parked.aggregate(many=Count("id"), oldest=Min("created_at"))
+    if found["many"]:
+        yield WorkItem(
+            title=_("Messages are parked"),
+            count=found["many"],
+            oldest_at=found["oldest"],
+            at_stake=(),
+            url=reverse("admin:foundation_outboxmessage_changelist") + "?state=parked",
+        )

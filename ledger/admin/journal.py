@@ -1,0 +1,109 @@
+"""Journal entries, postings and the lines below them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
+
+from foundation.admin import columns, filters
+from foundation.admin.keyset import Keyset, KeysetAdmin, Search
+from ledger.models import JournalEntry, Posting, PostingLine
+
+MENU = [
+    ("ledger_journalentry_changelist", _("Entries"), "receipt_long", "ledger.view_journalentry"),
+    ("ledger_posting_changelist", _("Postings"), "swap_vert", "ledger.view_posting"),
+    ("ledger_postingline_changelist", _("Posting lines"), "reorder", "ledger.view_postingline"),
+]
+MOST_POSTINGS = 500  # shown with their entry; an entry of ours has a handful
+
+
+@admin.register(JournalEntry)
+class JournalEntryAdmin(KeysetAdmin):
+    """Entries, latest first."""
+
+    list_display = ("id", "merchant", "source_kind", "source_id", "accounting_date", "booked_at")
+    list_select_related = ("merchant",)
+    list_filter = (
+        filters.merchant("-id"),
+        filters.exact(
+            "source_kind", _("cause (with a merchant)"), "source_kind", "source_id", in_book=True
+        ),
+    )
+    searches = (Search("id"), Search("source_id", in_book=True))
+    search_help_text = _("Entry; with merchant and cause, the cause's number")
+    hidden = ("content_sha256",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show the entry's postings below it."""
+        return [*super().get_fields(request, obj), "postings"]
+
+    @admin.display(description=_("postings"))
+    def postings(self, row: JournalEntry) -> str:
+        """Show debits and credits side by side."""
+        found = Posting.objects.filter(merchant=row.merchant_id, entry=row.pk).order_by("id")
+        rows = [
+            (posting, columns.money("amount_minor", "")(posting))
+            for posting in found[:MOST_POSTINGS]
+        ]
+        return render_to_string("admin/postings.html", {"rows": rows})
+
+
+@admin.register(Posting)
+class PostingAdmin(KeysetAdmin):
+    """Postings, latest first; with an account, by its own sequence."""
+
+    list_display = (
+        "id",
+        "merchant",
+        "account_kind",
+        "operation",
+        "side",
+        columns.money("amount_minor", _("amount")),
+        columns.money("balance_after", _("balance after")),
+        "posted_at",
+        columns.link(
+            _("journal entry"),
+            lambda row: ("ledger_journalentry_change", row.entry_id, row.entry_id),
+        ),
+    )
+    list_select_related = ("merchant",)
+    list_filter = (
+        filters.exact("account", _("account (with a merchant)"), "-seq", "-id", in_book=True),
+        filters.merchant("-entry_id", "-id"),
+    )
+    searches = (Search("id"), Search("entry", in_book=True))
+    search_help_text = _("Posting; with a merchant, also the entry")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show the balance after it as money too."""
+        names = super().get_fields(request, obj)
+        shown = columns.money("balance_after", _("balance after"))
+        return [shown if name == "balance_after" else name for name in names]
+
+
+@admin.register(PostingLine)
+class PostingLineAdmin(KeysetAdmin):
+    """Lines, latest first: the payments and refunds inside bulk postings."""
+
+    keyset = Keyset("-id")
+    list_display = (
+        "id",
+        "merchant",
+        "fact_kind",
+        "fact_id",
+        columns.money("amount_minor", _("amount"), currency="account__currency"),
+        columns.money("balance_after", _("balance after"), currency="account__currency"),
+        "posting",
+    )
+    list_select_related = ("merchant", "account", "posting")
+    list_filter = (
+        filters.exact("account", _("account (with a merchant)"), "-seq", "-line_no", in_book=True),
+        filters.merchant("-account_id", "-seq", "-line_no"),
+    )
+    searches = (Search("id"),)
+    search_help_text = _("Line")
+    money_currency = {"amount_minor": "account__currency"}

@@ -1,0 +1,15 @@
+"""What `merchants` puts into the admin: its screens and the lines of the menu."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from foundation.admin import menu
+
+
+def fill() -> None:
+    """Register the package's screens. Called by `ready()`."""
+    from merchants.admin import api_key, bank_account, membership, merchant, verification
+
+    nouns = (merchant, bank_account, membership, api_key, verification)
+    menu.register(_("Merchants"), [line for noun in nouns for line in noun.MENU])

@@ -1,0 +1,19 @@
+"""What `settlement` puts into the admin: its screens, lines of the menu, queues and figures."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from foundation import registries
+from foundation.admin import menu
+
+
+def fill() -> None:
+    """Register the package's screens. Called by `ready()`."""
+    from settlement.admin import due, figures, item, payout, reference, run, withdrawal, work_items
+
+    menu.register(_("Settlement"), [*run.MENU, *item.MENU, *due.MENU])
+    menu.register(_("Payouts"), [*withdrawal.MENU, *payout.MENU, *reference.MENU])
+    registries.overview_panels.register("settlement.run", figures.latest_run)
+    for name, queue in work_items.QUEUES.items():
+        registries.work_items.register(name, queue)
