@@ -122,7 +122,15 @@ LANGUAGES = [("zh-hans", _("Chinese (simplified)")), ("en", _("English"))]
 # A catalogue per package, so that each package carries its own words.
 LOCALE_PATHS = [
     BASE_DIR / "locale" / name
-    for name in ("foundation", "merchants", "ledger", "channels", "settlement", "templates")
+    for name in (
+        "foundation",
+        "merchants",
+        "ledger",
+        "channels",
+        "settlement",
+        "templates",
+        "admin",
+    )
 ]
 USE_I18N = True
 USE_TZ = True
