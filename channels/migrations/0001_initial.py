@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                 ('code_kind', models.CharField(blank=True, max_length=20, verbose_name='code kind')),
                 ('channel', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='channels.channel', verbose_name='channel')),
                 ('intake', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='channels.intake')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
+                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
                 ('product', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='channels.product', verbose_name='product')),
             ],
             options={
@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
                 ('fee_minor', models.BigIntegerField(verbose_name='fee')),
                 ('chunk', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, to='channels.chunk')),
                 ('fee_rule', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='channels.feerule')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
+                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
                 ('payment', foundation.models.fact.FactForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='pricings', to='channels.payment')),
             ],
             options={
@@ -154,7 +154,7 @@ class Migration(migrations.Migration):
                 ('business_date', models.DateField(verbose_name='business date')),
                 ('refunded_before_minor', models.BigIntegerField()),
                 ('intake', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='channels.intake')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
+                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
                 ('payment', foundation.models.fact.FactForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='channels.payment', verbose_name='payment')),
             ],
             options={
@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
                 ('from_available_minor', models.BigIntegerField(verbose_name='from available')),
                 ('to_debt_minor', models.BigIntegerField(verbose_name='to debt')),
                 ('chunk', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, to='channels.chunk')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
+                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
                 ('payment', foundation.models.fact.FactForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='channels.payment')),
                 ('refund', foundation.models.fact.FactForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='bookings', to='channels.refund')),
             ],
@@ -191,7 +191,7 @@ class Migration(migrations.Migration):
                 ('fact_id', models.BigIntegerField()),
                 ('since', models.DateTimeField(verbose_name='since')),
                 ('chunk', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='waiting', to='channels.chunk')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
+                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
             ],
             options={
                 'verbose_name': 'unpriced fact',

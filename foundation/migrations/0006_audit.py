@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('actor', models.CharField(max_length=100, verbose_name='who')),
                 ('origin', models.CharField(blank=True, max_length=100, verbose_name='from where')),
                 ('request_id', models.CharField(max_length=64, verbose_name='request id')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
+                ('merchant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant')),
             ],
             options={
                 'verbose_name': 'audit event',

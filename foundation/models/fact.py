@@ -37,8 +37,13 @@ class Fact(models.Model):
     changes.
     """
 
+    # No index of its own: every fact table has a unique key or index that begins with the merchant.
     merchant = models.ForeignKey(
-        "merchants.Merchant", models.PROTECT, related_name="+", verbose_name=_("merchant")
+        "merchants.Merchant",
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("merchant"),
     )
 
     class Meta:
