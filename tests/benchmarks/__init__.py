@@ -1,1 +1,1 @@
-"""Benchmarks: each figure stands beside the least SQL that does the same work on the same server."""
+"""Benchmarks: each figure stands beside the least SQL that does the same work."""

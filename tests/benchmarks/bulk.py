@@ -86,7 +86,9 @@ def files(rows: int) -> tuple[Path, Path]:
     merchants, payments = bed.HOME / "merchants.csv", bed.HOME / f"payments_{rows}.csv"
     with merchants.open("w", newline="") as file:
         out = csv.writer(file)
-        out.writerow("merchant_no,name,registration_no,city,region,country,schedule".split(","))
+        out.writerow(
+            ["merchant_no", "name", "registration_no", "city", "region", "country", "schedule"]
+        )
         out.writerows([f"B{i}", f"B{i}", "", "", "", "CN", "T1"] for i in range(1, MERCHANTS + 1))
     given, rng = bed.HOME / "tx.csv", random.Random(7)
     with payments.open("w", newline="") as file:
@@ -114,11 +116,11 @@ def files(rows: int) -> tuple[Path, Path]:
 
 
 def _prepare(merchants: Path) -> datetime:
+    bed.database(_NAME)
     from channels.services import fee_import
     from foundation.csv_intake import Source
     from merchants.services import merchant_import
 
-    bed.database(_NAME)
     at = datetime.now(UTC)
     merchant_import.run(source=Source.from_path(merchants), at=at)
     fees = bed.HOME / "fees.csv"
