@@ -53,7 +53,7 @@ def payment(
     code = schedules.in_force(merchant_id=merchant_id, day=day)
     with transaction.atomic():
         if minor:
-            _book(merchant_id, currency, f"payment:{number}", clear=minor)
+            book(merchant_id, currency, f"payment:{number}", clear=minor)
         due = schedules.due_date(code, day)
         Due.objects.create(
             merchant_id=merchant_id,
@@ -74,7 +74,7 @@ def refund_rest(merchant_id: int, minor: int, day: date, *, currency: str = "CNY
     """Book a refund that other pending money pays: due at once; return its number."""
     number = next(_numbers)
     with transaction.atomic():
-        _book(merchant_id, currency, f"refund:{number}", clear=-minor)
+        book(merchant_id, currency, f"refund:{number}", clear=-minor)
         Due.objects.create(
             merchant_id=merchant_id,
             source_kind="refund_rest",
@@ -115,7 +115,8 @@ def owe(merchant_id: int, minor: int, currency: str = "CNY") -> None:
     )
 
 
-def _book(merchant_id: int, currency: str, cause: str, *, clear: int) -> None:
+def book(merchant_id: int, currency: str, cause: str, *, clear: int) -> None:
+    """Book what clearing a payment (or, below zero, a refund) moves on the pending account."""
     pending = account(merchant_id, "merchant_pending", currency)
     receivable = account(merchant_id, "channel_receivable", currency, "wx")
     postings = (

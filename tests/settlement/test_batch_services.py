@@ -9,8 +9,9 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from foundation import registries, sql
+from foundation.money import Money
 from ledger.models import Hold, Posting
-from settlement.models import Batch, Due, Exposure, Item, Line, Position, Run
+from settlement.models import Batch, Due, Exposure, Item, Line, Position, Run, Withdrawal
 from settlement.models import batch as batch_model
 from settlement.models import item as item_model
 from settlement.selectors import preview
@@ -20,6 +21,9 @@ from settlement.services import due as dues
 from settlement.services import item as items
 from settlement.services import run as runs
 from settlement.services import schedule
+from settlement.services import standing_instruction as instructions
+from settlement.services import withdrawal as withdrawals
+from tests.factories import payout as payouts
 from tests.factories import settlement as make
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)
@@ -362,6 +366,42 @@ class TestHeldBack:
 
         assert make.balance(bad, "merchant_available") == 100_00
         assert {item.state for item in Item.objects.all()} == {"CLOSED"}
+        assert_proved()
+
+
+@pytest.mark.django_db
+class TestStandingInstruction:
+    def test_pays_out_what_was_settled_and_closes_when_that_has_ended(self):
+        account = payouts.payee(0)
+        instructions.create_by_operator(
+            merchant_id=account.merchant_id,
+            bank_account_id=account.id,
+            keep=Money(0, "CNY"),
+            minimum=Money(1, "CNY"),
+            at=make.NOON,
+        )
+        make.payment(account.merchant_id, 100_00, MONDAY)
+        make.payment(make.merchant(), 50_00, MONDAY)
+
+        settle(TUESDAY)
+
+        withdrawal = Withdrawal.objects.get(merchant_id=account.merchant_id)
+        item = Item.objects.get(merchant_id=account.merchant_id)
+        assert (withdrawal.amount_minor, withdrawal.item_id) == (100_00, item.id)
+        assert (item.state, item.batch.state) == ("PAYING", "PAYING")
+        assert Item.objects.exclude(id=item.id).get().state == "CLOSED"
+        assert Run.objects.get().state == "DONE"
+
+        withdrawals.cancel(
+            merchant_id=account.merchant_id, withdrawal_id=withdrawal.id, reason="not now",
+            at=make.NOON,
+        )  # fmt: skip
+        instructions.withdrawal_ended(
+            merchant_id=account.merchant_id, withdrawal_id=withdrawal.id, at=make.NOON
+        )
+
+        item.refresh_from_db()
+        assert (item.state, Batch.objects.get().state) == ("CLOSED", "CLOSED")
         assert_proved()
 
 

@@ -52,7 +52,9 @@ class Clearing:
                 "INSERT INTO channels_pricing VALUES (%s, %s, %s, %s)",
                 [merchant, number, fee, chunk],
             )
-            make._book(merchant, "CNY", f"payment:{number}", clear=amount - fee)
+            make.account(merchant, "merchant_pending")
+            if amount > fee:
+                make.book(merchant, "CNY", f"payment:{number}", clear=amount - fee)
         registries.announce_facts("payments_cleared", chunk_id=chunk)
         return made
 
@@ -70,7 +72,7 @@ class Clearing:
                 [merchant, number, payment, taken, chunk],
             )
             if taken:
-                make._book(merchant, "CNY", f"refund:{number}", clear=-taken)
+                make.book(merchant, "CNY", f"refund:{number}", clear=-taken)
         registries.announce_facts("refunds_booked", chunk_id=chunk)
         return made
 
