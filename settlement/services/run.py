@@ -16,6 +16,7 @@ from django.db import connections, transaction
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
+from channels.services import clearing
 from config.errors import DomainError
 from foundation import actor, sql
 from settlement.models import Batch, Item, Run
@@ -170,9 +171,11 @@ def retry_held_back(*, at: datetime) -> int:
 
 def settle_due(*, run_date: date, at: datetime) -> int:
     """
-    Send all that is due by a date to the workers, unfinished runs of earlier dates too; return how
-    many parts. For the beat: two at once, or none for an hour, do no harm (SET-2).
+    Clear what is left and send all that is due by a date to the workers, with unfinished runs of
+    earlier dates; return how many parts. For the beat: two at once, or none for an hour, do no harm
+    (SET-2).
     """
+    clearing.clear_all(at=at)
     retry_held_back(at=at)
     start(run_date=run_date)
     return sum(send(run=run) for run in Run.objects.filter(state=Run.State.RUNNING))

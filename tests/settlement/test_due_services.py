@@ -19,14 +19,14 @@ from tests.settlement.test_batch_services import assert_proved
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)
 
-# What clearing writes, as far as dues read it; a temporary table comes before the real one.
+# What clearing writes, as far as dues and checks read it; a temporary table hides the real one.
 TABLES = """
 CREATE TEMP TABLE channels_payment (id bigint, merchant_id bigint, currency text,
-  amount_minor bigint, business_date date);
+  amount_minor bigint, business_date date, payment_no text);
 CREATE TEMP TABLE channels_pricing (merchant_id bigint, payment_id bigint, fee_minor bigint,
   chunk_id bigint);
 CREATE TEMP TABLE channels_refund (id bigint, merchant_id bigint, currency text,
-  business_date date);
+  business_date date, payment_id bigint, amount_minor bigint);
 CREATE TEMP TABLE channels_refund_booking (merchant_id bigint, refund_id bigint, payment_id bigint,
   from_pending_minor bigint, chunk_id bigint)
 """
@@ -45,8 +45,8 @@ class Clearing:
             number = next(self.numbers)
             made.append(number)
             sql.execute(
-                "INSERT INTO channels_payment VALUES (%s, %s, 'CNY', %s, %s)",
-                [number, merchant, amount, day],
+                "INSERT INTO channels_payment VALUES (%s, %s, 'CNY', %s, %s, %s)",
+                [number, merchant, amount, day, f"P{number}"],
             )
             sql.execute(
                 "INSERT INTO channels_pricing VALUES (%s, %s, %s, %s)",
@@ -65,7 +65,8 @@ class Clearing:
             number = next(self.numbers)
             made.append(number)
             sql.execute(
-                "INSERT INTO channels_refund VALUES (%s, %s, 'CNY', %s)", [number, merchant, day]
+                "INSERT INTO channels_refund VALUES (%s, %s, 'CNY', %s, %s, %s)",
+                [number, merchant, day, payment, taken],
             )
             sql.execute(
                 "INSERT INTO channels_refund_booking VALUES (%s, %s, %s, %s, %s)",

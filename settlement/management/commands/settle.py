@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from channels.services import clearing
 from config.errors import DomainError
 from foundation import actor, clock
 from settlement.selectors import preview
@@ -69,6 +70,7 @@ class Command(BaseCommand):
 
     def _settle(self, run_date: date, options: dict[str, Any]) -> None:
         at = clock.now()
+        clearing.clear_all(at=at, progress=self._progress(options, "chunks cleared"))
         retried = runs.retry_held_back(at=at)
         done: list[int] = []
         joined = True
@@ -82,7 +84,7 @@ class Command(BaseCommand):
         self._report(run_date, done, retried, options)
 
     def _work(self, started: runs.Started, options: dict[str, Any]) -> None:
-        notify, at = self._progress(options), clock.now()
+        notify, at = self._progress(options, "parts settled"), clock.now()
         if options["inline"]:
             runs.work_inline(run=started.run, at=at, notify=notify, threads=options["threads"])
             return
@@ -118,13 +120,13 @@ class Command(BaseCommand):
         if held:
             raise CommandError(f"{len(held)} items are held back", returncode=1)
 
-    def _progress(self, options: dict[str, Any]) -> runs.Notify:
+    def _progress(self, options: dict[str, Any], what: str) -> runs.Notify:
         shown = sys.stderr.isatty() and not options["json"]
 
         def notify(done: int, total: int) -> None:
             if shown and total:
                 bar = "#" * (30 * done // total)
-                self.stderr.write(f"\r[{bar:<30}] {done}/{total} parts", ending="")
+                self.stderr.write(f"\r[{bar:<30}] {done}/{total} {what}", ending="")
                 if done == total:
                     self.stderr.write("")
 
