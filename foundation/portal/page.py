@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
 
-from csp.decorators import csp_replace
+from csp.decorators import csp
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.cache import never_cache
 
@@ -24,7 +24,7 @@ _POLICY: Final = {
 
 def page(view: View) -> View:
     """Answer with a strict content policy, and let no cache keep a page that shows money."""
-    guarded = csp_replace(_POLICY)(never_cache(view))
+    guarded = csp(_POLICY)(never_cache(view))
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -1,0 +1,201 @@
+import ast
+import re
+from datetime import date
+from pathlib import Path
+
+import polib
+import pytest
+from django.conf import settings
+from django.urls import URLPattern
+
+from config.urls import portal as patterns
+from merchants.models import Membership, Merchant
+from merchants.services import membership as memberships
+from settlement.models import Batch, Item, Run
+from tests.factories import payout, portal
+from tests.factories.merchants import MembershipFactory, MerchantFactory
+
+ROOT = Path(settings.BASE_DIR)
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+OPEN = {"start", "sign_in", "sign_out", "language"}  # the doors before anybody is known
+
+
+def of_a_merchant() -> list[URLPattern]:
+    """Every address of the portal that shows one merchant's things."""
+    return [pattern for pattern in patterns if pattern.name not in OPEN]
+
+
+def address(pattern: URLPattern, **words: object) -> str:
+    """Fill an address of the portal."""
+    route = str(pattern.pattern)
+    return "/portal/" + re.sub(r"<\w+:(\w+)>", lambda found: str(words[found[1]]), route)
+
+
+@pytest.fixture
+def words() -> dict[str, object]:
+    """A merchant with a withdrawal, a settlement and movements: what an address can name."""
+    account = payout.payee(500_00)
+    withdrawal = payout.request(account)
+    item = settled_item(account.merchant_id)
+    return {
+        "merchant_id": account.merchant_id,
+        "number": withdrawal.number,
+        "item_id": item.id,
+    }
+
+
+def settled_item(merchant_id: int) -> Item:
+    """A settlement in which nothing is yet."""
+    day = date(2026, 3, 3)
+    run = Run.objects.create(run_date=day, cycle=1, parts=1, actor="test", request_id="test")
+    batch = Batch.objects.create(
+        run=run,
+        run_date=day,
+        cycle=1,
+        currency="CNY",
+        part=1,
+        merchant_from=merchant_id,
+        merchant_to=merchant_id,
+    )
+    return Item.objects.create(
+        merchant_id=merchant_id,
+        batch=batch,
+        run_date=day,
+        cycle=1,
+        currency="CNY",
+        net_minor=0,
+        line_count=0,
+    )
+
+
+@pytest.mark.django_db
+class TestEveryPage:
+    def test_is_unknown_to_a_person_of_another_merchant(self, client, words):
+        stranger = portal.member(MerchantFactory())
+        client.force_login(stranger, BACKEND)
+
+        found = {
+            (pattern.name, method): getattr(client, method)(address(pattern, **words)).status_code
+            for pattern in of_a_merchant()
+            for method in ("get", "post")
+        }
+
+        assert set(found.values()) == {404}
+        assert len(found) >= 2 * 9
+
+    def test_does_not_know_another_merchants_things_under_ones_own_merchant(self, client, words):
+        merchant = MerchantFactory()
+        client.force_login(portal.member(merchant), BACKEND)
+        naming = [p for p in of_a_merchant() if "item_id" in p.pattern.converters
+                  or "number" in p.pattern.converters]  # fmt: skip
+
+        found = {
+            pattern.name: client.post(
+                address(pattern, **words | {"merchant_id": merchant.id})
+            ).status_code
+            if pattern.name == "withdrawal_cancel"
+            else client.get(address(pattern, **words | {"merchant_id": merchant.id})).status_code
+            for pattern in naming
+        }
+
+        assert found == {"settlement": 404, "withdrawal": 404, "withdrawal_cancel": 404}
+
+    def test_opens_for_the_owner(self, client, words):
+        client.force_login(portal.member(_merchant(words)), BACKEND)
+
+        found = {
+            pattern.name: client.get(address(pattern, **words)).status_code
+            for pattern in of_a_merchant()
+            if pattern.name != "withdrawal_cancel"
+        }
+
+        assert set(found.values()) == {200}, found
+
+    def test_sends_a_stranger_to_the_sign_in(self, client, words):
+        for pattern in of_a_merchant():
+            answer = client.get(address(pattern, **words))
+            assert (answer.status_code, answer["Location"].split("?")[0]) == (
+                302,
+                "/portal/sign-in",
+            )
+
+    def test_closes_when_the_membership_ends(self, client, words):
+        person = portal.member(_merchant(words))
+        client.force_login(person, BACKEND)
+        memberships.revoke(merchant_id=int(str(words["merchant_id"])), user=person)
+
+        assert {client.get(address(p, **words)).status_code for p in of_a_merchant()} == {404}
+
+    def test_is_closed_to_staff_even_with_a_session(self, client, words):
+        person = portal.member(_merchant(words))
+        person.is_staff = True
+        person.save()
+        client.force_login(person, BACKEND)
+
+        assert {client.get(address(p, **words)).status_code for p in of_a_merchant()} == {302}
+
+
+@pytest.mark.django_db
+class TestRole:
+    def test_viewer_looks_and_may_not_withdraw(self, client, words):
+        client.force_login(portal.member(_merchant(words), Membership.Role.VIEWER), BACKEND)
+        home = f"/portal/{words['merchant_id']}/"
+
+        assert b"withdrawals/new" not in client.get(home).content
+        assert client.get(home + "withdrawals/new").status_code == 403
+        assert client.post(home + "withdrawals/new", {"step": "confirm"}).status_code == 403
+        cancelled = client.post(f"{home}withdrawals/{words['number']}/cancel")
+        assert cancelled.status_code == 403
+
+    def test_cashier_sees_no_balances(self, client, words):
+        client.force_login(portal.member(_merchant(words), Membership.Role.CASHIER), BACKEND)
+
+        answer = client.get(f"/portal/{words['merchant_id']}/")
+
+        assert answer.status_code == 403
+        assert client.get("/portal/").status_code == 200
+
+    def test_several_merchants_are_chosen_from(self, client):
+        first, second = MerchantFactory(), MerchantFactory()
+        person = portal.member(first)
+        MembershipFactory(merchant=second, user=person, role=Membership.Role.VIEWER)
+        MembershipFactory(merchant=MerchantFactory(name="Hidden"), user=portal.member(first))
+        client.force_login(person, BACKEND)
+
+        shown = client.get("/portal/").content.decode()
+
+        assert f"/portal/{first.id}/" in shown
+        assert f"/portal/{second.id}/" in shown
+        assert "Hidden" not in shown
+
+    def test_one_merchant_is_opened_at_once(self, client):
+        merchant = MerchantFactory()
+        client.force_login(portal.member(merchant), BACKEND)
+
+        assert client.get("/portal/")["Location"] == f"/portal/{merchant.id}/"
+
+
+def _merchant(words: dict[str, object]) -> Merchant:
+    return Merchant.objects.get(id=words["merchant_id"])
+
+
+class TestCatalogue:
+    def test_has_chinese_for_every_text_of_the_pages(self):
+        known: set[str] = set()
+        for path in ROOT.glob("locale/*/zh_Hans/LC_MESSAGES/django.po"):
+            known |= {entry.msgid for entry in polib.pofile(str(path)).translated_entries()}
+        said = {
+            text
+            for path in [*ROOT.glob("templates/portal/**/*.html"), *ROOT.glob("templates/*.html")]
+            for text in re.findall(r"{% translate [\"']([^\"']+)[\"']", path.read_text("utf-8"))
+        }
+        for path in ROOT.glob("*/portal/*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") in _GETTEXT:
+                    said |= {n.value for n in node.args if isinstance(n, ast.Constant)}
+
+        assert len(said) > 120
+        assert sorted(said - known) == []
+
+
+_GETTEXT = {"_", "gettext", "gettext_lazy"}
