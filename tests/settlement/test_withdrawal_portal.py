@@ -1,0 +1,227 @@
+import re
+
+import pytest
+
+from foundation import clock
+from merchants.models import BankAccount, VerificationToken
+from settlement.models import Withdrawal
+from tests.factories import payout, portal
+from tests.factories.merchants import BankAccountFactory, MerchantFactory
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+Status = Withdrawal.Status
+
+
+@pytest.fixture
+def shop(db):
+    """A shop with 100.00 available; a withdrawal costs 1.00."""
+    made = portal.shop(clock.now())
+    payout.fund(made.merchant, 100_00)
+    payout.fee(1_00)
+    return made
+
+
+@pytest.fixture
+def reader(client, shop):
+    """A browser of the shop's owner, in English."""
+    shop.owner.language = "en"
+    shop.owner.save()
+    client.force_login(shop.owner, BACKEND)
+    return client
+
+
+def form_of(reader, shop) -> dict[str, str]:
+    """Return a fresh form as the browser would send it."""
+    answer = reader.get(f"/portal/{shop.merchant.id}/withdrawals/new")
+    token = re.search(rb'name="token" value="([^"]+)"', answer.content)
+    return {"token": token[1].decode(), "account": str(shop.account.uuid), "amount": "50.00"}
+
+
+def send(reader, shop, given: dict[str, str], step: str = "confirm", **changes: str):
+    """Send a form; the payment password goes with the second step."""
+    data = {"step": step, "payment_password": portal.PAYMENT_PASSWORD, **given, **changes}
+    return reader.post(f"/portal/{shop.merchant.id}/withdrawals/new", data)
+
+
+def available(shop) -> tuple[int, int]:
+    """Return what is there and what of it is held."""
+    return payout.balances(shop.merchant.id)["merchant_available"]
+
+
+class TestAsk:
+    def test_shows_fee_total_and_masked_payee_before_the_password(self, reader, shop):
+        answer = send(reader, shop, form_of(reader, shop), "ask")
+
+        shown = re.sub(r"<[^>]+>", "", answer.content.decode())
+        assert "50.00 CNY" in shown
+        assert "1.00 CNY" in shown
+        assert "51.00 CNY" in shown
+        assert "622588******5678" in shown
+        assert shop.account.number not in shown
+        assert not Withdrawal.objects.exists()
+
+    def test_reserves_amount_and_fee_by_the_payment_password(self, reader, shop):
+        answer = send(reader, shop, form_of(reader, shop))
+
+        made = Withdrawal.objects.get(merchant=shop.merchant)
+        assert answer["Location"] == f"/portal/{shop.merchant.id}/withdrawals/{made.number}"
+        assert (made.amount_minor, made.fee_minor, made.status) == (50_00, 1_00, Status.HELD)
+        assert (made.authority, made.requested_by) == ("TOKEN", shop.owner)
+        assert available(shop) == (100_00, 51_00)
+
+    def test_sent_twice_is_one_withdrawal(self, reader, shop):
+        given = form_of(reader, shop)
+
+        first, second = send(reader, shop, given), send(reader, shop, given)
+
+        assert first["Location"] == second["Location"]
+        assert Withdrawal.objects.filter(merchant=shop.merchant).count() == 1
+        assert available(shop) == (100_00, 51_00)
+
+    def test_sent_again_with_another_amount_is_refused(self, reader, shop):
+        given = form_of(reader, shop)
+        send(reader, shop, given)
+
+        answer = send(reader, shop, given, amount="10.00")
+
+        assert answer.context["form"].non_field_errors()
+        assert Withdrawal.objects.filter(merchant=shop.merchant).count() == 1
+
+    def test_counts_a_wrong_payment_password_and_takes_nothing(self, reader, shop):
+        answer = send(reader, shop, form_of(reader, shop), payment_password="111222")
+
+        assert "payment_password" in answer.context["form"].errors
+        assert b"111222" not in answer.content
+        assert not Withdrawal.objects.exists()
+        assert not VerificationToken.objects.exists()
+        assert available(shop) == (100_00, 0)
+
+    def test_locks_after_five_wrong_payment_passwords(self, reader, shop):
+        for _ in range(5):
+            send(reader, shop, form_of(reader, shop), payment_password="111222")
+
+        answer = send(reader, shop, form_of(reader, shop))
+
+        assert "payment_password" in answer.context["form"].errors
+        assert not Withdrawal.objects.exists()
+
+    def test_says_early_what_the_balance_cannot_bear(self, reader, shop):
+        answer = send(reader, shop, form_of(reader, shop), "ask", amount="99.01")
+
+        assert "99.00 CNY" in str(answer.context["form"].errors["amount"])
+
+    def test_says_it_in_the_second_step_too(self, reader, shop):
+        answer = send(reader, shop, form_of(reader, shop), amount="99.01")
+
+        assert "100.00 CNY" in answer.context["form"].non_field_errors()[0]
+        assert not Withdrawal.objects.exists()
+        assert available(shop) == (100_00, 0)
+
+    @pytest.mark.parametrize(
+        "amount", ["", "0", "0.00", "-1", "1e3", "1.001", "abc", "１", "9" * 18, "1,000", " "]
+    )
+    def test_refuses_what_is_no_amount(self, reader, shop, amount):
+        answers = [
+            send(reader, shop, form_of(reader, shop), step, amount=amount)
+            for step in ("ask", "confirm")
+        ]
+
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert all("amount" in answer.context["form"].errors for answer in answers)
+        assert not Withdrawal.objects.exists()
+
+    def test_pays_to_no_account_of_another_merchant(self, reader, shop):
+        other = BankAccountFactory(merchant=MerchantFactory())
+
+        answer = send(reader, shop, form_of(reader, shop), account=str(other.uuid))
+
+        assert "account" in answer.context["form"].errors
+        assert not Withdrawal.objects.exists()
+
+    @pytest.mark.parametrize(
+        "change", [{"approved_payee": False}, {"status": "DISABLED", "approved_payee": False}]
+    )
+    def test_offers_only_verified_and_approved_accounts(self, reader, shop, change):
+        given = form_of(reader, shop)
+        BankAccount.objects.filter(id=shop.account.id).update(**change)
+
+        page = reader.get(f"/portal/{shop.merchant.id}/withdrawals/new")
+        answer = send(reader, shop, given)
+
+        assert b"There is no bank account to pay to yet" in page.content
+        assert answer.status_code == 200
+        assert not Withdrawal.objects.exists()
+
+    @pytest.mark.parametrize("token", ["", "x", "WzFd:1:2"])
+    def test_refuses_a_token_we_did_not_give_and_keeps_what_was_typed(self, reader, shop, token):
+        answer = send(reader, shop, form_of(reader, shop), token=token)
+
+        assert answer.context["form"].errors
+        assert b'value="50.00"' in answer.content
+        assert not Withdrawal.objects.exists()
+
+    def test_refuses_the_form_of_another_person(self, reader, shop, client):
+        given = form_of(reader, shop)
+        client.force_login(portal.member(shop.merchant), BACKEND)
+
+        answer = send(client, shop, given)
+
+        assert answer.context["form"].errors
+        assert not Withdrawal.objects.exists()
+
+    def test_refuses_while_the_merchant_is_frozen(self, reader, shop):
+        shop.merchant.status = "FROZEN"
+        shop.merchant.save()
+
+        answer = send(reader, shop, form_of(reader, shop))
+
+        assert answer.context["form"].non_field_errors()
+        assert available(shop) == (100_00, 0)
+
+
+class TestPages:
+    def test_cancel_gives_the_money_back(self, reader, shop):
+        detail = send(reader, shop, form_of(reader, shop))["Location"]
+
+        answer = reader.post(f"{detail}/cancel", follow=True)
+
+        assert Withdrawal.objects.get().status == Status.CANCELLED
+        assert available(shop) == (100_00, 0)
+        states = [step.to_status for step in answer.context["steps"]]
+        assert states == ["CREATED", "HELD", "CANCELLED"]
+
+    def test_cancel_of_what_is_on_its_way_says_why_not(self, reader, shop, settings):
+        settings.CHANNEL_SIMULATOR = settings.CHANNEL_SIMULATOR | {"base_url": "http://127.0.0.1:9"}
+        detail = send(reader, shop, form_of(reader, shop))["Location"]
+        made = Withdrawal.objects.get()
+        payout.payouts._prepare(made.merchant_id, made.id, clock.now())
+
+        answer = reader.post(f"{detail}/cancel", follow=True)
+
+        assert b"alert-danger" in answer.content
+        assert Withdrawal.objects.get().status == Status.PAYING
+        assert available(shop) == (100_00, 51_00)
+
+    def test_list_shows_every_withdrawal_once_over_its_pages(self, reader, shop):
+        payout.fund(shop.merchant, 1000_00)
+        made = {payout.request(shop.account, 1_00).number for _ in range(53)}
+        address, seen = f"/portal/{shop.merchant.id}/withdrawals/", []
+
+        while address:
+            answer = reader.get(address)
+            seen += [withdrawal.number for withdrawal in answer.context["withdrawals"]]
+            found = re.search(rb'rel="next" href="([^"]+)"', answer.content)
+            address = found[1].decode() if found else ""
+
+        assert len(seen) == 53
+        assert set(seen) == made
+
+    def test_list_asks_as_often_for_many_as_for_one(self, reader, shop, django_assert_num_queries):
+        payout.request(shop.account, 1_00)
+        with django_assert_num_queries(4):
+            reader.get(f"/portal/{shop.merchant.id}/withdrawals/")
+        for _ in range(5):
+            payout.request(shop.account, 1_00)
+
+        with django_assert_num_queries(4):
+            reader.get(f"/portal/{shop.merchant.id}/withdrawals/")
