@@ -33,3 +33,6 @@ class ChannelsConfig(AppConfig):
         invariant_checks.register("I10", invariants.refunds_within_payments)
         fact_namers.register("payment", fact_number.of_payments)
         fact_namers.register("refund", fact_number.of_refunds)
+        from channels.admin import menu
+
+        menu.fill()

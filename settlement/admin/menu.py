@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from foundation import registries
@@ -10,8 +11,21 @@ from foundation.admin import menu
 
 def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
-    from settlement.admin import due, figures, item, payout, reference, run, withdrawal, work_items
+    from settlement.admin import (
+        due,
+        figures,
+        item,
+        payment_trail,
+        payout,
+        reference,
+        run,
+        withdrawal,
+        work_items,
+    )
 
+    admin.site.add_page(  # type: ignore[attr-defined]
+        "payments/<int:payment_id>/trail/", payment_trail.page, "settlement_payment_trail"
+    )
     menu.register(_("Settlement"), [*run.MENU, *item.MENU, *due.MENU])
     menu.register(_("Payouts"), [*withdrawal.MENU, *payout.MENU, *reference.MENU])
     registries.overview_panels.register("settlement.run", figures.latest_run)

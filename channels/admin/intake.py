@@ -1,0 +1,47 @@
+"""What brought facts in, and the chunks they are cleared in."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import Chunk, Intake
+from foundation.admin import columns, filters
+from foundation.admin.keyset import Keyset, KeysetAdmin
+
+MENU = [
+    ("channels_intake_changelist", _("Intakes"), "upload_file", "channels.view_intake"),
+    ("channels_chunk_changelist", _("Clearing chunks"), "grid_view", "channels.view_chunk"),
+]
+COLOURS = {"NEW": "info", "DONE": "success"}
+
+
+@admin.register(Intake)
+class IntakeAdmin(KeysetAdmin):
+    """Files and calls, latest first."""
+
+    list_display = ("id", "kind", "name", "rows", "stored", "received_at", "actor")
+
+
+@admin.register(Chunk)
+class ChunkAdmin(KeysetAdmin):
+    """Chunks, latest first."""
+
+    list_display = (
+        "id",
+        "kind",
+        "intake",
+        "facts",
+        columns.state("state", _("state"), COLOURS),
+        "created_at",
+        "cleared_at",
+    )
+    list_select_related = ("intake",)
+    list_filter = (
+        filters.choices(
+            "state",
+            _("state"),
+            {"new": filters.Choice(_("not cleared"), Q(state="NEW"), Keyset("kind", "id"))},
+        ),
+    )

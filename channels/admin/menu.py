@@ -1,0 +1,18 @@
+"""What `channels` puts into the admin: its screens, lines of the menu and queues."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from foundation import registries
+from foundation.admin import menu
+
+
+def fill() -> None:
+    """Register the package's screens. Called by `ready()`."""
+    from channels.admin import fee_rule, intake, payment, product, refund, work_items
+
+    nouns = (payment, refund, fee_rule, product, intake)
+    menu.register(_("Channels"), [line for noun in nouns for line in noun.MENU])
+    registries.work_items.register("channels.unpriced", work_items.unpriced)
+    registries.work_items.register("channels.unreviewed", work_items.unreviewed)

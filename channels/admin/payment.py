@@ -1,0 +1,72 @@
+"""Payments, what they cost, and those that have no price."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import Payment, Pricing, Unpriced
+from foundation.admin import columns, filters
+from foundation.admin.keyset import Keyset, KeysetAdmin, Search
+
+MENU = [
+    ("channels_payment_changelist", _("Payments"), "credit_card", "channels.view_payment"),
+    ("channels_unpriced_changelist", _("Unpriced facts"), "help", "channels.view_unpriced"),
+    ("channels_pricing_changelist", _("Pricings"), "percent", "channels.view_pricing"),
+]
+
+
+@admin.register(Payment)
+class PaymentAdmin(KeysetAdmin):
+    """Payments, latest taken in first; with a merchant, latest captured first."""
+
+    list_display = (
+        "payment_no",
+        "merchant",
+        columns.money("amount_minor", _("amount")),
+        "product",
+        "channel",
+        "captured_at",
+        "business_date",
+        columns.link(
+            _("way of the money"),
+            lambda row: ("settlement_payment_trail", row.pk, _("way of the money")),
+        ),
+    )
+    list_select_related = ("merchant", "product", "channel")
+    list_filter = (filters.merchant("-captured_at", "-id"),)
+    searches = (Search("payment_no"), Search("order_no"))
+    search_help_text = _("Payment number, or order number")
+
+
+@admin.register(Pricing)
+class PricingAdmin(KeysetAdmin):
+    """What payments cost and by which version, latest first."""
+
+    list_display = (
+        "id",
+        "merchant",
+        "payment",
+        columns.money("fee_minor", _("fee"), currency="payment__currency"),
+        "fee_rule",
+    )
+    list_select_related = ("merchant", "payment", "fee_rule")
+    list_filter = (filters.merchant("-payment_id"),)
+    money_currency = {"fee_minor": "payment__currency"}
+
+
+@admin.register(Unpriced)
+class UnpricedAdmin(KeysetAdmin):
+    """The work list: facts that wait for a price."""
+
+    list_display = ("id", "merchant", "fact_kind", "fact_id", "since", "chunk")
+    list_select_related = ("merchant", "chunk")
+    list_filter = (
+        filters.choices(
+            "state",
+            _("state"),
+            {"waiting": filters.Choice(_("without a price"), Q(chunk=None), Keyset("id"))},
+        ),
+        filters.merchant("fact_kind", "fact_id"),
+    )

@@ -1,0 +1,44 @@
+"""Products and channels."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import Channel, Product, ReviewState
+from foundation.admin import columns, filters
+from foundation.admin.readonly import ReadOnlyAdmin
+
+MENU = [
+    ("channels_product_changelist", _("Products"), "shopping_bag", "channels.view_product"),
+    ("channels_channel_changelist", _("Channels"), "hub", "channels.view_channel"),
+]
+COLOURS = {"UNREVIEWED": "warning", "REVIEWED": "success"}
+
+
+@admin.register(Product)
+class ProductAdmin(ReadOnlyAdmin):
+    """What is sold; a file may bring a new code in."""
+
+    list_display = (
+        "code",
+        "name",
+        columns.state("review_state", _("review"), COLOURS),
+        "created_at",
+    )
+    list_filter = (filters.states("review_state", _("review"), ReviewState.choices),)
+    ordering = ("code",)
+
+
+@admin.register(Channel)
+class ChannelAdmin(ReadOnlyAdmin):
+    """Through whom."""
+
+    list_display = (
+        "code",
+        "name",
+        columns.state("review_state", _("review"), COLOURS),
+        "created_at",
+    )
+    list_filter = (filters.states("review_state", _("review"), ReviewState.choices),)
+    ordering = ("code",)
