@@ -51,11 +51,11 @@ def _fill(lines: int) -> tuple[int, int]:
                     str(chunk),
                     ids[pending],
                     size * 100,
-                ],  # fmt: skip
+                ],
             )
             sql.execute(
-                "INSERT INTO ledger_intake_line SELECT %s, g, %s, 'bench', %s, %s, 'clear', 'bench',"
-                " %s::bigint * 1000000 + g, 100 FROM generate_series(1, %s) g",
+                "INSERT INTO ledger_intake_line SELECT %s, g, %s, 'bench', %s, %s, 'clear',"
+                " 'bench', %s::bigint * 1000000 + g, 100 FROM generate_series(1, %s) g",
                 [call_id, merchant, str(chunk), ids[pending], chunk, size],
             )
             journal.post_bulk(call_id=call_id)
