@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
-from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.html import format_html
 
@@ -20,12 +19,10 @@ Text = str | Promise
 
 
 def grouped(money: Money) -> str:
-    """Return an amount as people read it: grouped by the reader's language, currency behind."""
+    """Return an amount as people read it: digits in threes in both languages, currency behind."""
     sign = "-" if money.minor < 0 else ""
     whole, dot, part = Money(abs(money.minor), money.currency).major.partition(".")
-    return f"{sign}{formats.number_format(int(whole), force_grouping=True)}{dot}{part} " + (
-        money.currency
-    )
+    return f"{sign}{int(whole):,}{dot}{part} {money.currency}"
 
 
 def money(column: str, label: Text, *, currency: str = "currency") -> Column:
@@ -42,7 +39,7 @@ def money(column: str, label: Text, *, currency: str = "currency") -> Column:
             return None
         code = attrgetter(currency.replace("__", "."))(row)
         # A rule for every currency has none: its amount stays in minor units.
-        text = grouped(Money(minor, code)) if code else formats.number_format(minor)
+        text = grouped(Money(minor, code)) if code else f"{minor:,}"
         return format_html('<span class="amount">{}</span>', text)
 
     return show
@@ -86,8 +83,8 @@ def progress(done: str, total: str, label: Text) -> Column:
             '<progress class="progress" max="{}" value="{}"></progress> <span>{} / {}</span>',
             max(of, 1),
             at,
-            formats.number_format(at, force_grouping=True),
-            formats.number_format(of, force_grouping=True),
+            f"{at:,}",
+            f"{of:,}",
         )
 
     return show

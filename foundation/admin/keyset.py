@@ -180,7 +180,7 @@ class KeysetChangeList(ChangeList):
         self.result_list = page
         self._link(keyset, page, before=more if backwards else bool(text), after=backwards or more)
         self.result_count = len(page)
-        self.full_result_count = None
+        self.full_result_count = len(page)  # the page says no total, because nobody knows it
         self.show_full_result_count = False
         self.show_admin_actions = bool(page)
         self.can_show_all = False

@@ -36,9 +36,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "permission": _holder(entry.permission),
                 }
             )
+    top, *floors = groups.items()  # what staff work with most stands on the upper floors
     return [
         {"title": title, "separator": bool(title), "items": items}
-        for title, items in groups.items()
+        for title, items in (top, *reversed(floors))
     ]
 
 
@@ -59,7 +60,8 @@ def fill() -> None:
     """Register foundation's screens, lines of the menu and queues. Called by `ready()`."""
     from foundation.admin import approval, audit, business_day, job, outbox, user, work_items
 
-    nouns = (approval, audit, business_day, job, outbox, user)
-    register(_("Foundation"), [line for noun in nouns for line in noun.MENU])
+    register("", approval.MENU[:1])
+    nouns = (audit, business_day, job, outbox, user)
+    register(_("Foundation"), [*(line for noun in nouns for line in noun.MENU), *approval.MENU[1:]])
     registries.work_items.register("foundation.approvals", work_items.approvals)
     registries.work_items.register("foundation.outbox", work_items.outbox)

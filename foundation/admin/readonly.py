@@ -60,7 +60,6 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
     list_fullwidth = True
     list_per_page = 100
     list_max_show_all = 0
-    show_full_result_count = False
     view_on_site = False
     change_form_outer_before_template = "admin/steps.html"
 

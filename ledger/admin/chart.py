@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import filters
 from foundation.admin.readonly import ReadOnlyAdmin
+from ledger.admin import words
+from ledger.admin.words import name
 from ledger.models import Ability, AccountKind, Side, Subject
 
 MENU = [
@@ -17,12 +16,6 @@ MENU = [
     ("ledger_accountkind_changelist", _("Account kinds"), "category", "ledger.view_accountkind"),
     ("ledger_ability_changelist", _("Abilities"), "gavel", "ledger.view_ability"),
 ]
-
-
-def name(row: Any) -> str:
-    """Return the name of a subject or kind in the reader's language."""
-    chinese = (get_language() or "").startswith("zh")
-    return str(row.name_zh if chinese else row.name_en)
 
 
 @admin.register(Subject)
@@ -53,7 +46,7 @@ class AccountKindAdmin(ReadOnlyAdmin):
         """Return the name in the reader's language."""
         return name(row)
 
-    @admin.display(description=_("subject"))
+    @admin.display(description=_("account subject"))
     def shown_subject(self, row: AccountKind) -> str:
         """Return the subject's code and name."""
         return f"{row.subject.code} {name(row.subject)}"
@@ -73,6 +66,17 @@ class AccountKindAdmin(ReadOnlyAdmin):
 class AbilityAdmin(ReadOnlyAdmin):
     """Every allowed cell; what is not here cannot happen."""
 
-    list_display = ("account_kind", "operation", "side", "legal_source")
+    list_display = ("shown_kind", "shown_operation", "side", "legal_source")
+    list_select_related = ("account_kind",)
     list_filter = (filters.states("side", _("side"), Side.choices),)
     ordering = ("account_kind", "operation", "side")
+
+    @admin.display(description=_("account kind"))
+    def shown_kind(self, row: Ability) -> str:
+        """Return the kind's name in the reader's language."""
+        return name(row.account_kind)
+
+    @admin.display(description=_("operation"))
+    def shown_operation(self, row: Ability) -> str:
+        """Return the operation in the reader's language."""
+        return words.operation(row.operation)

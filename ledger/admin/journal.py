@@ -11,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
+from foundation.money import Money
+from ledger.admin import words
+from ledger.admin.words import name
 from ledger.models import JournalEntry, Posting, PostingLine
 
 MENU = [
@@ -19,6 +22,21 @@ MENU = [
     ("ledger_postingline_changelist", _("Posting lines"), "reorder", "ledger.view_postingline"),
 ]
 MOST_POSTINGS = 500  # shown with their entry; an entry of ours has a handful
+
+
+def of_entry(entry: JournalEntry) -> list[tuple[Posting, str, str, str]]:
+    """Return an entry's postings, each with its kind, operation and amount as people read them."""
+    kinds = words.kinds()
+    found = Posting.objects.filter(merchant=entry.merchant_id, entry=entry.pk).order_by("id")
+    return [
+        (
+            posting,
+            kinds[posting.account_kind],
+            words.operation(posting.operation),
+            columns.grouped(Money(posting.amount_minor, posting.currency)),
+        )
+        for posting in found[:MOST_POSTINGS]
+    ]
 
 
 @admin.register(JournalEntry)
@@ -44,12 +62,7 @@ class JournalEntryAdmin(KeysetAdmin):
     @admin.display(description=_("postings"))
     def postings(self, row: JournalEntry) -> str:
         """Show debits and credits side by side."""
-        found = Posting.objects.filter(merchant=row.merchant_id, entry=row.pk).order_by("id")
-        rows = [
-            (posting, columns.money("amount_minor", "")(posting))
-            for posting in found[:MOST_POSTINGS]
-        ]
-        return render_to_string("admin/postings.html", {"rows": rows})
+        return render_to_string("admin/postings.html", {"rows": of_entry(row)})
 
 
 @admin.register(Posting)
@@ -59,8 +72,8 @@ class PostingAdmin(KeysetAdmin):
     list_display = (
         "id",
         "merchant",
-        "account_kind",
-        "operation",
+        "kind_name",
+        "operation_name",
         "side",
         columns.money("amount_minor", _("amount")),
         columns.money("balance_after", _("balance after")),
@@ -70,13 +83,23 @@ class PostingAdmin(KeysetAdmin):
             lambda row: ("ledger_journalentry_change", row.entry_id, row.entry_id),
         ),
     )
-    list_select_related = ("merchant",)
+    list_select_related = ("merchant", "account__kind")
     list_filter = (
         filters.exact("account", _("account (with a merchant)"), "-seq", "-id", in_book=True),
         filters.merchant("-entry_id", "-id"),
     )
     searches = (Search("id"), Search("entry", in_book=True))
     search_help_text = _("Posting; with a merchant, also the entry")
+
+    @admin.display(description=_("account kind"))
+    def kind_name(self, row: Posting) -> str:
+        """Return the kind's name in the reader's language."""
+        return name(row.account.kind)
+
+    @admin.display(description=_("operation"))
+    def operation_name(self, row: Posting) -> str:
+        """Return the operation in the reader's language."""
+        return words.operation(row.operation)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the balance after it as money too."""

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from foundation.admin.columns import grouped
 from foundation.money import Money
-from ledger.admin.chart import name
+from ledger.admin.words import name
 from ledger.models import AccountKind
 from ledger.selectors import balance
 

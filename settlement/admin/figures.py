@@ -26,8 +26,8 @@ def latest_run(at: datetime) -> Panel:
     address = reverse("admin:settlement_run_changelist")
     figures = [
         Figure(_("Runs"), str(len(ids)), f"{address}?run_date={latest.run_date.isoformat()}"),
-        Figure(_("Merchants settled"), formats.number_format(found.items, force_grouping=True)),
-        Figure(_("Payments and refunds"), formats.number_format(found.lines, force_grouping=True)),
+        Figure(_("Merchants settled"), f"{found.items:,}"),
+        Figure(_("Payments and refunds"), f"{found.lines:,}"),
     ]
     for currency, minor in sorted(found.net.items()):
         figures.append(Figure(_("Net settled"), grouped(Money(minor, currency))))

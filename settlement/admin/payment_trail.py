@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from channels.models import Payment, Pricing, RefundBooking
 from foundation.admin.columns import grouped
 from foundation.money import Money
+from ledger.admin.journal import of_entry
 from ledger.models import JournalEntry, Posting, PostingLine
 from settlement.models import BankLine, Due, Item, Line, PayoutAttempt, Withdrawal
 from settlement.models.due import SourceKind
@@ -42,7 +43,7 @@ class Station:
 
     title: str
     facts: tuple[Fact, ...] = ()
-    postings: tuple[tuple[Posting, str], ...] = ()
+    postings: Sequence[tuple[Posting, str, str, str]] = ()
     note: str = ""
 
 
@@ -121,7 +122,7 @@ def _booked(payment: Payment) -> Iterator[Station]:
             *_entry(line.posting.entry),
             Fact(_("its line in the posting"), amount, _address(line)),
         )
-        yield Station(_("Booked in the ledger"), facts, _postings(line.posting.entry))
+        yield Station(_("Booked in the ledger"), facts, of_entry(line.posting.entry))
 
 
 def _refunded(payment: Payment) -> Iterator[Station]:
@@ -180,7 +181,7 @@ def _settled(payment: Payment, line: Line | None) -> Iterator[Station]:
         Fact(_("state"), item.get_state_display()),
         *(_entry(item.entry) if item.entry else ()),
     )
-    postings = _postings(item.entry) if item.entry else ()
+    postings = of_entry(item.entry) if item.entry else []
     yield Station(_("Settled"), facts, postings, note=item.reason)
 
 
@@ -237,11 +238,6 @@ def _entry(entry: JournalEntry) -> tuple[Fact, ...]:
         Fact(_("journal entry"), str(entry), _address(entry)),
         Fact(_("booked at"), localize(localtime(entry.booked_at))),
     )
-
-
-def _postings(entry: JournalEntry) -> tuple[tuple[Posting, str], ...]:
-    rows = Posting.objects.filter(merchant=entry.merchant_id, entry=entry.pk).order_by("id")
-    return tuple((row, grouped(Money(row.amount_minor, row.currency))) for row in rows[:MOST])
 
 
 def _address(row: Model) -> str:

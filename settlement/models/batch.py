@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from settlement.models.run import Run
 
@@ -22,11 +23,11 @@ class Batch(models.Model):
 
     class State(models.TextChoices):
         COLLECTING = "COLLECTING", _("collecting")
-        FROZEN = "FROZEN", _("frozen")
-        POSTING = "POSTING", _("posting")
+        FROZEN = "FROZEN", pgettext_lazy("settlement", "frozen")
+        POSTING = "POSTING", pgettext_lazy("settlement", "posting")
         POSTED = "POSTED", _("posted")
         PAYING = "PAYING", _("paying out")
-        CLOSED = "CLOSED", _("closed")
+        CLOSED = "CLOSED", pgettext_lazy("settlement", "closed")
 
     run = models.ForeignKey(Run, models.PROTECT, related_name="batches", verbose_name=_("run"))
     run_date = models.DateField(_("run date"))

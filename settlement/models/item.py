@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from foundation.models import Fact, FactForeignKey
 from ledger.models import Hold, JournalEntry
@@ -26,11 +27,11 @@ class Item(Fact):
 
     class State(models.TextChoices):
         COLLECTED = "COLLECTED", _("collected")
-        FROZEN = "FROZEN", _("frozen")
+        FROZEN = "FROZEN", pgettext_lazy("settlement", "frozen")
         POSTED = "POSTED", _("posted")
         HELD_BACK = "HELD_BACK", _("held back")
         PAYING = "PAYING", _("paying out")
-        CLOSED = "CLOSED", _("closed")
+        CLOSED = "CLOSED", pgettext_lazy("settlement", "closed")
 
     batch = models.ForeignKey(Batch, models.PROTECT, related_name="items", verbose_name=_("batch"))
     run_date = models.DateField(_("run date"))
