@@ -30,6 +30,11 @@ def scaled(count: int) -> int:
     return max(1, int(count * SCALE))
 
 
+def own(name: str) -> str:
+    """Return the name of a database that belongs to this process, so that probes never meet."""
+    return f"countinghouse_bench_{name}_{os.getpid()}"
+
+
 def tell(
     metric: str, value: float, unit: str, better: str = "higher", limit: str | None = None
 ) -> None:
@@ -85,6 +90,15 @@ def database(name: str) -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
+
+
+def drop(name: str) -> None:
+    """Drop a probe's database."""
+    from django.db import connections
+
+    connections.close_all()
+    with psycopg.connect(_superuser("postgres"), autocommit=True) as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @contextmanager

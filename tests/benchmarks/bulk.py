@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks import bed
 
-_NAME = "countinghouse_bench_bulk"
+_NAME = bed.own("bulk")
 MERCHANTS = 3_000
 _DAYS = 28  # January 2026
 _MERCHANT_COLUMNS = [

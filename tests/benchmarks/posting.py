@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.benchmarks import bed
 
-_NAME = "countinghouse_bench_post"
+_NAME = bed.own("post")
 _CHANNELS = 1_000
 
 

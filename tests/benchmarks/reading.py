@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from tests.benchmarks import bed
 
-_NAME = "countinghouse_bench_read"
+_NAME = bed.own("read")
 _CHUNK = 50_000
 _READS = 400
 _BARE_PAGE = (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from tests.benchmarks import bulk, posting, reading
+from tests.benchmarks import bed, bulk, posting, reading
 
 PROBES = {
     "post": posting.post,
@@ -28,4 +28,8 @@ PROBES = {
 if __name__ == "__main__":
     probe = PROBES.get(sys.argv[1]) if len(sys.argv) == 2 else None
     if probe is not None:
-        probe()
+        try:
+            probe()
+        finally:
+            for name in ("post", "bulk", "read"):
+                bed.drop(bed.own(name))
