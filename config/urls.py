@@ -8,11 +8,12 @@ from django.views.generic import RedirectView
 
 from foundation.portal import sign_in
 from ledger.portal import statement
-from merchants.portal import membership
+from merchants.portal import membership, payment_password
 from settlement.portal import home, item, withdrawal
 
 portal = [
     *membership.urlpatterns,
+    *payment_password.urlpatterns,
     *sign_in.urlpatterns,
     *home.urlpatterns,
     *statement.urlpatterns,

@@ -25,6 +25,7 @@ from ledger.selectors import balance as balances
 from merchants.models import BankAccount
 from merchants.portal.access import Member, MemberRequest
 from merchants.selectors import bank_account as bank_accounts
+from merchants.selectors import payment_password as known_passwords
 from merchants.services import payment_password as payment_passwords
 from merchants.services import verification
 from settlement.models import Withdrawal
@@ -240,7 +241,13 @@ def _fresh(member: Member, accounts: list[BankAccount], stale: WithdrawalForm) -
 
 def _show_form(request: MemberRequest, form: WithdrawalForm) -> HttpResponseBase:
     currencies = sorted({account.currency for account in form.accounts.values()})
-    context = {"form": form, "free": [_free(form.member, currency) for currency in currencies]}
+    context = {
+        "form": form,
+        "free": [_free(form.member, currency) for currency in currencies],
+        "password_known": known_passwords.is_set(
+            merchant_id=form.member.merchant_id, user=form.member.user
+        ),
+    }
     return render(request, "portal/settlement/withdrawal_form.html", context)
 
 
