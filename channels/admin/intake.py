@@ -21,6 +21,7 @@ COLOURS = {"NEW": "info", "DONE": "success"}
 class IntakeAdmin(KeysetAdmin):
     """Files and calls, latest first."""
 
+    labels = {"sha256": _("hash of the content")}
     list_display = ("id", "kind", "name", "rows", "stored", "received_at", "actor")
 
 
@@ -31,13 +32,14 @@ class ChunkAdmin(KeysetAdmin):
     list_display = (
         "id",
         "kind",
-        "intake",
+        columns.plain("intake", _("intake")),
         "facts",
         columns.state("state", _("state"), COLOURS),
         "created_at",
         "cleared_at",
     )
     list_select_related = ("intake",)
+    labels = {"intake": _("intake"), "from_id": _("first fact"), "to_id": _("last fact")}
     list_filter = (
         filters.choices(
             "state",

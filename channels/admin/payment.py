@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Q
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Payment, Pricing, Unpriced
@@ -15,6 +18,10 @@ MENU = [
     ("channels_unpriced_changelist", _("Unpriced facts"), "help", "channels.view_unpriced"),
     ("channels_pricing_changelist", _("Pricings"), "percent", "channels.view_pricing"),
 ]
+TRAIL = columns.link(
+    _("way of the money"),
+    lambda row: ("settlement_payment_trail", row.pk, _("way of the money")),
+)
 
 
 @admin.register(Payment)
@@ -29,15 +36,17 @@ class PaymentAdmin(KeysetAdmin):
         "channel",
         "captured_at",
         "business_date",
-        columns.link(
-            _("way of the money"),
-            lambda row: ("settlement_payment_trail", row.pk, _("way of the money")),
-        ),
+        TRAIL,
     )
     list_select_related = ("merchant", "product", "channel")
     list_filter = (filters.merchant("-captured_at", "-id"),)
     searches = (Search("payment_no"), Search("order_no"))
     search_help_text = _("Payment number, or order number")
+    labels = {"intake": _("intake")}
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Lead to the way of the money first."""
+        return [TRAIL, *super().get_fields(request, obj)]
 
 
 @admin.register(Pricing)
@@ -47,20 +56,33 @@ class PricingAdmin(KeysetAdmin):
     list_display = (
         "id",
         "merchant",
-        "payment",
+        columns.plain("payment", _("payment")),
         columns.money("fee_minor", _("fee"), currency="payment__currency"),
-        "fee_rule",
+        columns.plain("fee_rule", _("fee version")),
     )
     list_select_related = ("merchant", "payment", "fee_rule")
     list_filter = (filters.merchant("-payment_id"),)
     money_currency = {"fee_minor": "payment__currency"}
+    labels = {
+        "payment": _("payment"),
+        "fee_rule": _("fee version"),
+        "chunk": _("clearing chunk"),
+    }
 
 
 @admin.register(Unpriced)
 class UnpricedAdmin(KeysetAdmin):
     """The work list: facts that wait for a price."""
 
-    list_display = ("id", "merchant", "fact_kind", "fact_id", "since", "chunk")
+    list_display = (
+        "id",
+        "merchant",
+        "fact_kind",
+        columns.plain("fact_id", _("payment or refund")),
+        "since",
+        columns.plain("chunk", _("clearing chunk")),
+    )
+    labels = {"fact_id": _("payment or refund"), "chunk": _("clearing chunk")}
     list_select_related = ("merchant", "chunk")
     list_filter = (
         filters.choices(

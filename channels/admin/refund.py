@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Refund, RefundBooking
@@ -38,6 +41,14 @@ class RefundAdmin(KeysetAdmin):
     list_filter = (filters.merchant("-refunded_at", "-id"),)
     searches = (Search("refund_no"),)
     search_help_text = _("Refund number")
+    labels = {"intake": _("intake")}
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Say what had been refunded before in words of ours."""
+        before = columns.money("refunded_before_minor", _("refunded before"))
+        names = super().get_fields(request, obj)
+        shown = {"refunded_before_minor": before}
+        return [shown.get(getattr(name, "__name__", name), name) for name in names]
 
 
 @admin.register(RefundBooking)
@@ -47,7 +58,7 @@ class RefundBookingAdmin(KeysetAdmin):
     list_display = (
         "id",
         "merchant",
-        "refund",
+        columns.plain("refund", _("refund")),
         columns.money("amount_minor", _("amount"), currency="payment__currency"),
         columns.money("from_pending_minor", _("from pending"), currency="payment__currency"),
         columns.money("from_available_minor", _("from available"), currency="payment__currency"),
@@ -55,6 +66,11 @@ class RefundBookingAdmin(KeysetAdmin):
     )
     list_select_related = ("merchant", "refund", "payment")
     list_filter = (filters.merchant("-refund_id"),)
+    labels = {
+        "refund": _("refund"),
+        "payment": _("payment"),
+        "chunk": _("clearing chunk"),
+    }
     money_currency = dict.fromkeys(
         (
             "amount_minor",

@@ -73,6 +73,25 @@ def link(label: Text, target: Callable[[Any], tuple[str, Any, Any] | None]) -> C
     return show
 
 
+def plain(name: str, label: Text) -> Column:
+    """Return a column that shows an attribute under a label of ours; a relation is a link."""
+
+    @admin.display(description=label)  # type: ignore[arg-type]
+    def show(row: Model) -> Any:
+        value = getattr(row, name)
+        if not isinstance(value, Model):
+            return value
+        meta: Any = value._meta
+        try:
+            address = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[value.pk])
+        except NoReverseMatch:  # its package shows no such page
+            return str(value)
+        return format_html('<a class="cell-link" href="{}">{}</a>', address, value)
+
+    show.__name__ = name
+    return show
+
+
 def progress(done: str, total: str, label: Text) -> Column:
     """Return a column that shows how far something is, as a bar with its numbers."""
 

@@ -56,6 +56,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
     steps: tuple[Step, ...] = ()
     money_currency: dict[str, str] = {}  # column of minor units -> column of its currency
     hidden: tuple[str, ...] = ()
+    labels: dict[str, str | Promise] = {}  # for columns whose model names none
     list_filter_submit = True
     list_fullwidth = True
     list_per_page = 100
@@ -83,7 +84,9 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         for field in self.model._meta.concrete_fields:
             if isinstance(field, (EncryptedTextField, BinaryField)) or field.name in self.hidden:
                 continue
-            if field.name.endswith("_minor"):
+            if field.name in self.labels:
+                names.append(columns.plain(field.name, self.labels[field.name]))
+            elif field.name.endswith("_minor"):
                 names.append(self._amount(field))
             elif field.name != "xid8":
                 names.append(field.name)

@@ -28,6 +28,11 @@ class AccountAdmin(KeysetAdmin):
         "posted_at",
     )
     list_select_related = ("merchant", "kind")
+    labels = {
+        "normal_side": _("normal side"),
+        "never_negative": _("never below zero"),
+        "seq": _("sequence"),
+    }
     list_filter = (
         filters.merchant("kind", "currency", "ref_kind", "ref_id"),
         filters.exact("kind", _("kind"), "kind_id", "id"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from foundation.admin import filters
+from foundation.admin import columns, filters
 from foundation.admin.readonly import ReadOnlyAdmin
 from ledger.admin import words
 from ledger.admin.words import name
@@ -36,8 +36,14 @@ class SubjectAdmin(ReadOnlyAdmin):
 class AccountKindAdmin(ReadOnlyAdmin):
     """What accounts are for."""
 
-    list_display = ("kind", "shown_name", "shown_subject", "side", "floor")
-    fields = ("kind", "shown_name", "shown_subject", "side", "floor")
+    list_display = (
+        columns.plain("kind", _("code")),
+        "shown_name",
+        "shown_subject",
+        "side",
+        "floor",
+    )
+    fields = ("shown_name", "shown_subject", "side", "floor")
     list_select_related = ("subject",)
     ordering = ("subject", "kind")
 
@@ -66,6 +72,7 @@ class AccountKindAdmin(ReadOnlyAdmin):
 class AbilityAdmin(ReadOnlyAdmin):
     """Every allowed cell; what is not here cannot happen."""
 
+    fields = ("shown_kind", "shown_operation", "side", "legal_source")
     list_display = ("shown_kind", "shown_operation", "side", "legal_source")
     list_select_related = ("account_kind",)
     list_filter = (filters.states("side", _("side"), Side.choices),)

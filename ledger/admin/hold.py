@@ -31,6 +31,7 @@ class HoldAdmin(KeysetAdmin):
         "source_id",
         "opened_at",
     )
+    labels = {"account": _("account"), "entry": _("journal entry")}
     list_select_related = ("merchant", "account__kind")
     list_filter = (
         filters.merchant("source_kind", "source_id"),

@@ -84,6 +84,7 @@ class PostingAdmin(KeysetAdmin):
         ),
     )
     list_select_related = ("merchant", "account__kind")
+    labels = {"account": _("account"), "entry": _("journal entry")}
     list_filter = (
         filters.exact("account", _("account (with a merchant)"), "-seq", "-id", in_book=True),
         filters.merchant("-entry_id", "-id"),
@@ -120,8 +121,9 @@ class PostingLineAdmin(KeysetAdmin):
         "fact_id",
         columns.money("amount_minor", _("amount"), currency="account__currency"),
         columns.money("balance_after", _("balance after"), currency="account__currency"),
-        "posting",
+        columns.plain("posting", _("posting")),
     )
+    labels = {"account": _("account"), "posting": _("posting")}
     list_select_related = ("merchant", "account", "posting")
     list_filter = (
         filters.exact("account", _("account (with a merchant)"), "-seq", "-line_no", in_book=True),

@@ -122,6 +122,7 @@ class PayoutAttemptAdmin(KeysetAdmin):
     )
     searches = (Search("number", in_book=True),)
     search_help_text = _("With a merchant: number")
+    labels = {"withdrawal": _("withdrawal")}
     hidden = ("payee_hash", "lease_owner", "lease_expires_at", "fence")
     steps = (
         _decision("paid", _("Propose: it was paid"), Status.SUCCEEDED, "UNKNOWN", "DISPUTED"),
@@ -191,6 +192,7 @@ class BankLineAdmin(KeysetAdmin):
         "moved_at",
     )
     list_select_related = ("merchant", "channel")
+    labels = {"channel": _("channel"), "attempt": _("payout attempt")}
     list_filter = (
         filters.choices(
             "state",

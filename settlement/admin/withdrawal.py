@@ -112,7 +112,7 @@ class StandingInstructionAdmin(KeysetAdmin):
     """Instructions for automatic payout, latest first."""
 
     list_display = (
-        "number",
+        columns.plain("number", _("number")),
         "merchant",
         "bank_account",
         columns.money("keep_minor", _("stays on the balance")),

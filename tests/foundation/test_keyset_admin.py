@@ -168,6 +168,12 @@ class TestTwoHundredThousandPostings:
             " FROM generate_series(1, 20) n"
         )
         superuser.execute(
+            "INSERT INTO ledger_account (id, merchant_id, kind, currency, ref_kind, ref_id,"
+            " normal_side, never_negative, balance, held, seq, opened_at)"
+            " SELECT id, id, 'merchant_pending', 'CNY', '', '', 'CR', true, 0, 0, 0, now()"
+            " FROM merchants_merchant WHERE merchant_no LIKE 'BIG-%'"
+        )
+        superuser.execute(
             "INSERT INTO ledger_posting (merchant_id, entry_id, account_id, account_kind, currency,"
             " operation, side, amount_minor, seq, balance_after, posted_at, booked_at, xid8)"
             " SELECT m.id, n, m.id, 'merchant_pending', 'CNY', 'clear', 'CR', 1, n, n, now(),"
