@@ -19,7 +19,8 @@ def _books(count: int) -> list[tuple[int, int, int]]:
         server.execute(
             "INSERT INTO merchants_merchant (merchant_no, kind, name, registration_no, city,"
             " region, country, status, declared_schedule, created_at)"
-            " SELECT 'B' || g, 'MERCHANT', 'B', '', '', '', 'CN', 'ACTIVE', 'T1', now() FROM generate_series(1, %s) g",
+            " SELECT 'B' || g, 'MERCHANT', 'B', '', '', '', 'CN', 'ACTIVE', 'T1', now()"
+            " FROM generate_series(1, %s) g",
             [count],
         )
         server.execute(
