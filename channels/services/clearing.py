@@ -54,14 +54,16 @@ SELECT %(call_id)s, t.id, t.merchant_id, %(source)s, %(chunk_id)s || ':' || t.cu
   JOIN ledger_account a ON a.merchant_id = t.merchant_id AND a.kind = %(kind)s
    AND a.currency = t.currency AND a.ref_kind = '' AND a.ref_id = ''
  WHERE {amount} <> 0"""
-# Locked in id order; what is free in each refunding merchant's pending and available.
+# Every account the refunds will touch, locked at once in id order (a second round of locks could meet
+# a payout's); then what is free in each refunding merchant's pending and available.
 _SPOT: Final = """
 CREATE TEMPORARY TABLE spot ON COMMIT DROP AS
 WITH wanted AS MATERIALIZED (
   SELECT a.id, a.merchant_id, a.currency, a.kind
     FROM (SELECT DISTINCT r.merchant_id, r.currency FROM channels_refund r WHERE {chosen}) w
     JOIN ledger_account a ON a.merchant_id = w.merchant_id AND a.currency = w.currency
-     AND a.kind IN ('merchant_pending', 'merchant_available') AND a.ref_kind = '' AND a.ref_id = ''
+     AND a.kind IN ('merchant_pending', 'merchant_available', 'merchant_debt', 'fee_income',
+                    'channel_receivable')
 ), locked AS MATERIALIZED (
   SELECT * FROM ledger_lock((SELECT array_agg(id ORDER BY id) FROM wanted))
 )
