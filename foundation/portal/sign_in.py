@@ -9,7 +9,7 @@ from django.contrib.auth import login, logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import path
 from django.utils import translation
@@ -54,11 +54,11 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     """Ask who it is, and go on to the page that was asked for."""
     onward = _own_address(request, request.POST.get("next") or request.GET.get("next"))
     if request.method != "POST" and isinstance(request.user, User) and not request.user.is_staff:
-        return redirect(onward)
+        return HttpResponseRedirect(onward)
     form = SignInForm(request, data=request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         login(request, form.get_user())
-        return redirect(onward)
+        return HttpResponseRedirect(onward)
     return render(request, "portal/foundation/sign_in.html", {"form": form, "next": onward})
 
 
@@ -75,10 +75,15 @@ def sign_out(request: HttpRequest) -> HttpResponseBase:
 def language(request: HttpRequest) -> HttpResponseBase:
     """Speak another language from now on: kept with the account, or in a cookie before sign-in."""
     code = request.POST.get("language", "")
-    answer = redirect(_own_address(request, request.POST.get("next")))
+    answer = HttpResponseRedirect(_own_address(request, request.POST.get("next")))
     if code in dict(settings.LANGUAGES):
         answer.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME, code, max_age=365 * 24 * 3600, samesite="Lax"
+            settings.LANGUAGE_COOKIE_NAME,
+            code,
+            max_age=365 * 24 * 3600,
+            samesite="Lax",
+            secure=request.is_secure(),
+            httponly=True,
         )
         if isinstance(request.user, User) and request.user.language != code:
             with transaction.atomic():
@@ -102,8 +107,12 @@ def locked_out(
 
 def _own_address(request: HttpRequest, target: str | None) -> str:
     """Return an address of this host to go on to; whatever leads elsewhere becomes the start."""
-    if target and url_has_allowed_host_and_scheme(
-        target, {request.get_host()}, require_https=request.is_secure()
+    if (
+        target
+        and target.startswith("/")
+        and url_has_allowed_host_and_scheme(
+            target, {request.get_host()}, require_https=request.is_secure()
+        )
     ):
         return target
     return resolve_url(_HOME)

@@ -96,12 +96,12 @@ urlpatterns = [
     ),
     path("<int:merchant_id>/withdrawals/new", for_members(Ability.WITHDRAW)(ask), name="withdraw"),
     path(
-        "<int:merchant_id>/withdrawals/<str:number>",
+        "<int:merchant_id>/withdrawals/<slug:number>",
         for_members(Ability.SEE_BALANCES)(withdrawal_detail),
         name="withdrawal",
     ),
     path(
-        "<int:merchant_id>/withdrawals/<str:number>/cancel",
+        "<int:merchant_id>/withdrawals/<slug:number>/cancel",
         for_members(Ability.WITHDRAW)(cancel),
         name="withdrawal_cancel",
     ),

@@ -2,6 +2,7 @@ import ast
 import re
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 import polib
 import pytest
@@ -11,7 +12,7 @@ from django.urls import URLPattern
 from config.urls import portal as patterns
 from merchants.models import Membership, Merchant
 from merchants.services import membership as memberships
-from settlement.models import Batch, Item, Run
+from settlement.models import Batch, Item, Run, Withdrawal
 from tests.factories import payout, portal
 from tests.factories.merchants import MembershipFactory, MerchantFactory
 
@@ -118,6 +119,28 @@ class TestEveryPage:
                 302,
                 "/portal/sign-in",
             )
+
+    @pytest.mark.parametrize("garbage", ["\0", "%00", "💰" * 300, "-1", "9" * 40, "'; --", "[]"])
+    def test_survives_garbage(self, client, words, garbage):
+        client.force_login(portal.member(_merchant(words)), BACKEND)
+        names = ["next", "language", "username", "password", "account", "since", "until", "below",
+                 "after", "step", "token", "amount", "payment_password", "new", "again", "current",
+                 "sign_in_password"]  # fmt: skip
+        given = dict.fromkeys(names, garbage)
+
+        found = {
+            answer.status_code
+            for pattern in patterns
+            for shown in (words, {**words, "number": quote(garbage), "item_id": "9" * 40})
+            for answer in (
+                client.get(address(pattern, **shown), given),
+                client.post(address(pattern, **shown), given | {"step": "confirm"}),
+            )
+            if pattern.name != "sign_out"
+        }
+
+        assert max(found) < 500
+        assert not Withdrawal.objects.exclude(number=words["number"]).exists()
 
     def test_closes_when_the_membership_ends(self, client, words):
         person = portal.member(_merchant(words))
