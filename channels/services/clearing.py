@@ -54,8 +54,8 @@ SELECT %(call_id)s, t.id, t.merchant_id, %(source)s, %(chunk_id)s || ':' || t.cu
   JOIN ledger_account a ON a.merchant_id = t.merchant_id AND a.kind = %(kind)s
    AND a.currency = t.currency AND a.ref_kind = '' AND a.ref_id = ''
  WHERE {amount} <> 0"""
-# Every account the refunds will touch, locked at once in id order (a second round of locks could meet
-# a payout's); then what is free in each refunding merchant's pending and available.
+# Every account the refunds will touch, locked at once in id order (a second round could meet
+# a payout's); then what is free in the pending and available of each refunding merchant.
 _SPOT: Final = """
 CREATE TEMPORARY TABLE spot ON COMMIT DROP AS
 WITH wanted AS MATERIALIZED (
