@@ -1,5 +1,6 @@
 -- The chunk's payments with the fee version in force at each one's instant, and the fee: percentage,
 -- rounded half up, plus the fixed part, then minimum and cap, never above the amount (FEE-3). The
+-- times 0.01 is exact where a division would be cut to so many digits and then round twice. The
 -- version is looked up once for each (merchant, product, channel, currency, day).
 CREATE TEMPORARY TABLE clearing_payment ON COMMIT DROP AS
 WITH version AS MATERIALIZED (
@@ -18,6 +19,6 @@ WITH version AS MATERIALIZED (
 )
 SELECT f.id, f.merchant_id, f.currency, f.channel_id, f.amount_minor, p.fee_rule_id,
        least(f.amount_minor, greatest(p.minimum, least(p.cap,
-         round(f.amount_minor * p.rate_percent / 100) + p.fixed)))::bigint AS fee_minor
+         round(f.amount_minor * p.rate_percent * 0.01) + p.fixed)))::bigint AS fee_minor
   FROM pg_temp.clearing_fact f
   JOIN price p USING (merchant_id, product_id, channel_id, currency, day)

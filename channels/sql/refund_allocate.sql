@@ -1,12 +1,15 @@
 -- Where each refund's money comes from, in the order of the facts: what is free in pending, then what
 -- is free in available, the rest becomes debt (REF-4). `spot` holds the locked balances. The fee that
--- goes back is the difference of two cumulative shares, so the last refund returns exactly the rest.
+-- goes back is the difference of two cumulative shares, so the last refund returns exactly the rest;
+-- half up by whole numbers, since a quotient is cut to so many digits.
 CREATE TEMPORARY TABLE clearing_refund ON COMMIT DROP AS
 WITH fact AS MATERIALIZED (
   SELECT r.id, r.merchant_id, r.payment_id, r.currency, r.amount_minor, p.channel_id,
          CASE v.fee_on_refund WHEN 'returned' THEN
-           round(g.fee_minor::numeric * (r.refunded_before_minor + r.amount_minor) / p.amount_minor)
-           - round(g.fee_minor::numeric * r.refunded_before_minor / p.amount_minor)
+           div(2 * g.fee_minor::numeric * (r.refunded_before_minor + r.amount_minor)
+               + p.amount_minor, 2 * p.amount_minor)
+           - div(2 * g.fee_minor::numeric * r.refunded_before_minor + p.amount_minor,
+                 2 * p.amount_minor)
          ELSE 0 END::bigint AS fee_back
     FROM channels_refund r
     JOIN channels_payment p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
