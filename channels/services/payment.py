@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from channels.models import Payment
 from channels.services import payment_import
-from config.errors import DomainError
+from config.errors import DomainError, Malformed
 from foundation import canonical, sql
 from foundation.csv_intake import BadRow, FileRefused, Staged
 from foundation.money import Money
@@ -20,6 +20,12 @@ from merchants.services import house
 
 MAX_PAYMENTS: Final = 1_000
 _TABLE: Final = "intake_recorded"
+
+
+class CallSizeRefused(Malformed):
+    """A call carries 1 to 1,000 payments."""
+
+    code = "payments_count"
 
 
 class PaymentsRefused(DomainError):
@@ -46,9 +52,12 @@ def record(*, payments: Sequence[Mapping[str, Any]], at: datetime) -> list[Payme
     other content is refused. Booking follows in small bulk entries, so a merchant with many calls
     is not locked by each of them (S4-26).
 
-    Raises: PaymentsRefused naming index, field and reason; nothing is stored then.
+    Raises: CallSizeRefused; PaymentsRefused naming index, field and reason. Nothing is stored then.
     Rule:   PAY-5 (docs/rules/payments.md).
     """
+    if not 1 <= len(payments) <= MAX_PAYMENTS:
+        message = _("A call carries 1 to %(most)s payments; this one has %(count)s.")
+        raise CallSizeRefused(message % {"most": MAX_PAYMENTS, "count": len(payments)})
     with transaction.atomic():
         try:
             staged = _stage(payments)
