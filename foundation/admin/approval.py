@@ -128,9 +128,9 @@ class ApprovalAdmin(KeysetAdmin):
 
     @admin.display(description=_("before and after"))
     def changes(self, row: Approval) -> str:
-        """Show every field before and after, and which of them change."""
-        keys = [*row.before, *(key for key in row.after if key not in row.before)]
-        rows = [(key, row.before.get(key), row.after.get(key)) for key in keys]
+        """Show every field before and after; what the proposal does not name stays as it is."""
+        whole = {**row.before, **row.after}
+        rows = [(key, row.before.get(key), after) for key, after in whole.items()]
         return render_to_string("admin/changes.html", {"rows": rows})
 
     @admin.display(description=_("decisions"))

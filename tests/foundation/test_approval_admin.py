@@ -1,0 +1,139 @@
+"""The inbox of proposals in the admin: seen, decided, by two persons, through POST alone."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from foundation import clock
+from foundation.models import Approval, User
+from merchants.models import BankAccount
+from merchants.services import bank_account as bank_accounts
+from tests.factories.foundation import UserFactory
+from tests.factories.merchants import BankAccountFactory
+
+AT = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def door(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def maker(db) -> User:
+    return UserFactory(is_staff=True, is_superuser=True, language="en")
+
+
+@pytest.fixture
+def checker(db) -> User:
+    return UserFactory(is_staff=True, is_superuser=True, language="en")
+
+
+@pytest.fixture
+def proposal(maker) -> Approval:
+    account = BankAccountFactory(status="UNVERIFIED", approved_payee=False, verified_at=None)
+    at = clock.now()
+    return bank_accounts.propose(
+        merchant_id=account.merchant_id, bank_account_id=account.id, approved_payee=True,
+        reason="a letter", maker=maker, at=at, expires_at=at + timedelta(days=1),
+    )  # fmt: skip
+
+
+def decide(user: User, proposal: Approval, step: str, **fields: str) -> str:
+    """Post a decision as the page's form would, and return what the next page says."""
+    address = reverse("admin:foundation_approval_step", args=[proposal.pk, step])
+    sent = {"seen_sha256": proposal.content_sha256} | fields
+    return door(user).post(address, sent, follow=True).content.decode()
+
+
+class TestInbox:
+    def test_shows_what_changes_and_carries_its_hash_back(self, checker, proposal):
+        page = door(checker).get(reverse("admin:foundation_approval_change", args=[proposal.pk]))
+        text = page.content.decode()
+
+        assert f'name="seen_sha256" value="{proposal.content_sha256}"' in text
+        assert "UNVERIFIED" in text
+        assert "a letter" in text
+        assert "Approve" in text
+
+    def test_is_on_the_overview_until_it_is_decided(self, checker, proposal):
+        before = door(checker).get(reverse("admin:index")).content.decode()
+        decide(checker, proposal, "approve")
+        after = door(checker).get(reverse("admin:index")).content.decode()
+
+        assert "Proposals wait for a second person" in before
+        assert "Proposals wait for a second person" not in after
+
+    def test_approves_by_another_person(self, checker, proposal):
+        said = decide(checker, proposal, "approve", reason="seen")
+        account = BankAccount.objects.get()
+
+        assert "Decided: approved." in said
+        assert (account.status, account.approved_payee) == ("VERIFIED", True)
+
+    def test_refuses_the_maker(self, maker, proposal):
+        said = decide(maker, proposal, "approve")
+
+        assert "another person must decide" in said
+        assert Approval.objects.get().state == "PROPOSED"
+
+    def test_refuses_what_was_not_on_the_screen(self, checker, proposal):
+        said = decide(checker, proposal, "approve", seen_sha256="0" * 64)
+
+        assert "look at it again" in said
+        assert BankAccount.objects.get().status == "UNVERIFIED"
+
+    def test_asks_why_it_is_rejected(self, checker, proposal):
+        silent = decide(checker, proposal, "reject")
+        told = decide(checker, proposal, "reject", reason="wrong holder")
+
+        assert "Please say why." in silent
+        assert "Decided: rejected." in told
+
+    def test_offers_the_maker_to_withdraw_only(self, maker, proposal):
+        page = door(maker).get(reverse("admin:foundation_approval_change", args=[proposal.pk]))
+        text = page.content.decode()
+        decide(maker, proposal, "withdraw")
+
+        assert "/step/withdraw/" in text
+        assert "/step/approve/" not in text
+        assert Approval.objects.get().state == "WITHDRAWN"
+
+
+class TestStep:
+    def test_is_a_post_and_nothing_else(self, checker, proposal):
+        address = reverse("admin:foundation_approval_step", args=[proposal.pk, "approve"])
+
+        assert door(checker).get(address).status_code == 405
+        assert Approval.objects.get().state == "PROPOSED"
+
+    def test_needs_the_token_of_the_form(self, checker, proposal):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(checker)
+        address = reverse("admin:foundation_approval_step", args=[proposal.pk, "approve"])
+
+        assert client.post(address, {"seen_sha256": proposal.content_sha256}).status_code == 403
+
+    def test_is_shut_to_who_may_not_see_the_row(self, db, proposal):
+        clerk = UserFactory(is_staff=True)
+        address = reverse("admin:foundation_approval_step", args=[proposal.pk, "approve"])
+
+        assert door(clerk).post(address).status_code == 404
+
+    @pytest.mark.parametrize("step", ["unknown", "delete"])
+    def test_that_nobody_declared_is_not_there(self, checker, proposal, step):
+        address = reverse("admin:foundation_approval_step", args=[proposal.pk, step])
+
+        assert door(checker).post(address).status_code == 404
+
+
+class TestPolicy:
+    def test_lets_the_browser_load_our_own_files_only(self, checker):
+        for address in (reverse("admin:index"), reverse("admin:login")):
+            policy = door(checker).get(address, follow=True)["Content-Security-Policy"]
+            assert "default-src 'self'" in policy
+            assert "http" not in policy
+            assert "script-src 'self' 'unsafe-eval'" in policy

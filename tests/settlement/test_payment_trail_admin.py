@@ -1,0 +1,147 @@
+"""The page of one payment's way, and the steps of payouts in the admin."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from channels.models import Payment
+from foundation import clock
+from foundation.models import Approval
+from settlement.models import Item, Line, PayoutCase, Run
+from settlement.services import payout_case
+from tests.factories import payout, portal
+from tests.factories.foundation import UserFactory
+
+
+def staff(**fields) -> Client:
+    client = Client()
+    client.force_login(UserFactory(is_staff=True, language="en", **fields))
+    return client
+
+
+class TestTheWayOfAPayment:
+    @pytest.fixture
+    def shop(self, cloned_db, tmp_path) -> portal.Shop:
+        made = portal.shop(clock.now())
+        portal.trade(made, tmp_path, clock.now())
+        return made
+
+    def test_shows_every_station_it_has_reached(self, shop):
+        settled = Line.objects.filter(source_kind="payment").order_by("source_id").first()
+        payment = Payment.objects.get(id=settled.source_id)
+        address = reverse("admin:settlement_payment_trail", args=[payment.id])
+
+        with CaptureQueriesContext(connection) as asked:
+            page = staff(is_superuser=True).get(address).content.decode()
+
+        assert payment.payment_no in page
+        assert "0.6%" in page
+        assert "clearing" in page
+        assert str(settled.item) in page
+        assert "The money is on the merchant" in page
+        assert reverse("admin:settlement_item_change", args=[settled.item_id]) in page
+        assert "Not yet" in page  # nobody has withdrawn
+        assert len(asked) < 40
+
+    def test_says_what_has_not_happened_yet(self, shop):
+        settled = Line.objects.filter(source_kind="payment").values("source_id")
+        payment = Payment.objects.exclude(id__in=settled).order_by("-id").first()
+        page = staff(is_superuser=True).get(
+            reverse("admin:settlement_payment_trail", args=[payment.id])
+        )
+
+        stations = {one.title: bool(one.facts) for one in page.context["stations"]}
+        assert stations["Priced"]
+        assert not stations["Settled"]
+        assert not stations["Withdrawal"]
+
+    def test_shows_its_refund_and_where_that_came_from(self, shop):
+        refunded = Payment.objects.filter(refunds__isnull=False).first()
+        page = staff(is_superuser=True).get(
+            reverse("admin:settlement_payment_trail", args=[refunded.id])
+        )
+
+        station = next(one for one in page.context["stations"] if one.title == "Refunded")
+        assert "8.80 CNY" in [fact.value for fact in station.facts]
+
+    def test_is_shut_without_the_right_and_empty_without_the_payment(self, shop):
+        payment = Payment.objects.first()
+        address = reverse("admin:settlement_payment_trail", args=[payment.id])
+
+        assert staff().get(address).status_code == 403
+        missing = reverse("admin:settlement_payment_trail", args=[10**9])
+        assert staff(is_superuser=True).get(missing).status_code == 404
+
+    def test_overview_tells_the_latest_run(self, shop):
+        page = staff(is_superuser=True).get(reverse("admin:index"))
+        panel = next(one for one in page.context["panels"] if one.title == "Latest settlement")
+        latest = Run.objects.order_by("-run_date").first()
+        net = sum(Item.objects.filter(run_date=latest.run_date).values_list("net_minor", flat=True))
+
+        assert f"{net / 100:,.2f} CNY" in [figure.value for figure in panel.figures]
+
+    def test_trial_balance_is_in_balance_and_refuses_a_bad_date(self, shop):
+        client = staff(is_superuser=True)
+        good = client.get(reverse("admin:ledger_trial_balance")).content.decode()
+        bad = client.get(reverse("admin:ledger_trial_balance"), {"up_to": "yesterday"})
+
+        assert "in balance" in good
+        assert "NOT in balance" not in good
+        assert bad.status_code == 200
+        assert "is not a date" in bad.content.decode()
+
+
+class TestStepsOfPayouts:
+    @pytest.fixture(autouse=True)
+    def nobody_listens(self, settings):
+        settings.CHANNEL_SIMULATOR = dict(settings.CHANNEL_SIMULATOR)
+        payout.address()
+
+    def test_an_unknown_result_is_proposed_not_decided(self, db):
+        payout.fee()
+        attempt = payout.attempt("UNKNOWN")
+        address = reverse("admin:settlement_payoutattempt_step", args=[attempt.pk, "paid"])
+        client = staff(is_superuser=True)
+
+        without = client.post(address, {"reason": "bank says so"}, follow=True).content.decode()
+        assert "Please say why." in without
+        assert Approval.objects.count() == 0
+        client.post(address, {"reason": "bank says so", "paper": "statement 7"})
+
+        assert payout.fresh(attempt).status == "UNKNOWN"
+        proposal = Approval.objects.get()
+        assert proposal.after["evidence"] == "statement 7"
+        assert proposal.after["status"] == "SUCCEEDED"
+
+    def test_the_refusal_of_a_service_is_told(self, db):
+        attempt = payout.attempt("SUCCEEDED")
+        address = reverse("admin:settlement_payoutattempt_step", args=[attempt.pk, "failed"])
+        sent = {"reason": "no", "paper": "none"}
+        said = staff(is_superuser=True).post(address, sent, follow=True).content.decode()
+
+        assert "cannot be decided to be" in said
+        assert Approval.objects.count() == 0
+
+    def test_unknown_payouts_are_on_the_overview_with_their_money(self, db):
+        payout.attempt("UNKNOWN")
+        page = staff(is_superuser=True).get(reverse("admin:index"))
+        queue = next(one for one in page.context["work"] if "no known result" in one.title)
+
+        assert (queue.count, queue.money) == ("1", ("50.00 CNY",))
+
+    def test_a_case_is_closed_with_what_came_of_it(self, db):
+        attempt = payout.attempt("UNKNOWN")
+        payout_case.open_case(
+            merchant_id=attempt.merchant_id, kind=PayoutCase.Kind.UNKNOWN_ALARM,
+            subject=attempt.number, detail="d", attempt=attempt,
+            at=payout.NOON + timedelta(hours=1),
+        )  # fmt: skip
+        case = PayoutCase.objects.get()
+        address = reverse("admin:settlement_payoutcase_step", args=[case.pk, "close"])
+        staff(is_superuser=True).post(address, {"reason": "the bank has paid"})
+
+        assert PayoutCase.objects.get().outcome == "the bank has paid"
