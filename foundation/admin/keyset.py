@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -122,12 +122,14 @@ class Search:
     """
     A column that may be searched, exactly or by its beginning.
 
-    `in_book`: its index begins with the merchant, so one must be chosen first.
+    `in_book`: its index begins with the merchant, so one must be chosen first, or `book_of` must
+    read his routing number out of the text (None when it is not such a number).
     """
 
     column: str
     prefix: bool = False
     in_book: bool = False
+    book_of: Callable[[str], int | None] | None = None
 
 
 class KeysetPaginator(Paginator):  # type: ignore[type-arg]
@@ -252,15 +254,17 @@ class KeysetAdmin(ReadOnlyAdmin):
         if "\0" in text:
             return queryset.none(), False
         chosen = "merchant_no" in request.GET
-        if not chosen and all(search.in_book for search in self.searches):
+        books = [search.book_of(text) if search.book_of else None for search in self.searches]
+        if not chosen and not any(books) and all(search.in_book for search in self.searches):
             messages.warning(request, _("Choose a merchant first: each one has its own numbers."))
             return queryset.none(), False
-        for search in self.searches:
-            if search.in_book and not chosen:
+        for search, book in zip(self.searches, books, strict=True):
+            if search.in_book and not chosen and book is None:
                 continue
             lookup = f"{search.column}__startswith" if search.prefix else search.column
+            within = {} if book is None else {"merchant": book}
             try:
-                found = queryset.filter(**{lookup: text})
+                found = queryset.filter(**{lookup: text}, **within)
             except (ValueError, ValidationError):  # text where the column is a number
                 continue
             if found.order_by()[:1].exists():

@@ -19,6 +19,7 @@ from foundation.admin.readonly import Step
 from foundation.models import User
 from settlement.models import BankLine, PayoutAttempt, PayoutCase, PayoutStatement
 from settlement.services import payout_case, payout_decision
+from settlement.services.payout_callback import book_of
 
 MENU = [
     (
@@ -120,8 +121,8 @@ class PayoutAttemptAdmin(KeysetAdmin):
         ),
         filters.merchant("-id"),
     )
-    searches = (Search("number", in_book=True),)
-    search_help_text = _("With a merchant: number")
+    searches = (Search("number", in_book=True, book_of=book_of),)
+    search_help_text = _("Number")
     labels = {"withdrawal": _("withdrawal")}
     hidden = ("payee_hash", "lease_owner", "lease_expires_at", "fence")
     steps = (

@@ -18,6 +18,7 @@ from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from foundation.admin.readonly import Step
 from settlement.models import PayoutAttempt, StandingInstruction, Withdrawal
 from settlement.services import standing_instruction as instructions
+from settlement.services.payout_callback import book_of
 
 MENU = [
     (
@@ -45,6 +46,11 @@ COLOURS = {
 }
 INSTRUCTION_COLOURS = {"PROPOSED": "warning", "ACTIVE": "success", "REFUSED": "danger"}
 OPEN = ["REVIEW", "HELD", "PAYING", "DISPUTED"]  # the condition of its partial index
+
+
+def _book(number: str) -> int | None:
+    """Return the book a withdrawal's number leads to, as the number of its first attempt does."""
+    return book_of(f"{number}-1")
 
 
 def _end(request: HttpRequest, row: StandingInstruction, reason: str, at: datetime) -> str:
@@ -91,8 +97,8 @@ class WithdrawalAdmin(KeysetAdmin):
         ),
         filters.merchant("-requested_at", "-id"),
     )
-    searches = (Search("number", in_book=True), Search("order_no", in_book=True))
-    search_help_text = _("With a merchant: number or order number")
+    searches = (Search("number", in_book=True, book_of=_book), Search("order_no", in_book=True))
+    search_help_text = _("Number; with a merchant, also the order number")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the steps and the attempts below it."""

@@ -133,6 +133,20 @@ class TestStepsOfPayouts:
 
         assert (queue.count, queue.money) == ("1", ("50.00 CNY",))
 
+    def test_are_found_by_their_number_which_carries_the_merchant(self, db):
+        attempt = payout.attempt("UNKNOWN")
+        payout.attempt("UNKNOWN")
+        client = staff(is_superuser=True)
+        for name, number in (
+            ("payoutattempt", attempt.number),
+            ("withdrawal", attempt.withdrawal.number),
+        ):
+            address = reverse(f"admin:settlement_{name}_changelist")
+            found = client.get(address, {"q": number}).context["cl"].result_list
+            assert [row.number for row in found] == [number]
+            other = client.get(address, {"q": "order-1"}).context["cl"].result_list
+            assert other == []
+
     def test_a_case_is_closed_with_what_came_of_it(self, db):
         attempt = payout.attempt("UNKNOWN")
         payout_case.open_case(
