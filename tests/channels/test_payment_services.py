@@ -1,11 +1,13 @@
-"""Bringing payments in: all or none, once, from files and from the API."""
+"""Bringing payments in: all or none, once, from files, threads and the API."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import threading
 
 import pytest
+from django.db import connection
 
 from channels.models import Payment
 from channels.services import payment, payment_import
@@ -58,6 +60,39 @@ class TestAPaymentsFile:
             )
 
         assert not Payment.objects.exists()
+
+
+class TestTwoAtOnce:
+    def test_store_common_rows_once_and_clear_them_once(self, cloned_db: str) -> None:
+        merchant = MerchantFactory.create()
+        make.fees(f"{merchant.merchant_no},*,*,1,,,,,kept,2016-01-01")
+        rows = [make.payment_row(f"P{n}", merchant.merchant_no, "10.00") for n in range(300)]
+        start = threading.Barrier(2, timeout=60)
+        new: list[int] = []
+        cleared: list[int] = []
+
+        def work(first: int, last: int) -> None:
+            try:
+                start.wait()
+                new.append(make.payments(*rows[first:last]).new)
+                start.wait()
+                cleared.append(make.clear().payments)
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=work, args=part) for part in ((0, 200), (100, 300))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sum(new) == sum(cleared) == Payment.objects.count() == 300
+        assert make.balances(merchant.id) == {
+            "channel_receivable": 300_000,
+            "merchant_pending": 297_000,
+            "fee_income": 3_000,
+        }
+        make.assert_proved()
 
 
 @pytest.mark.django_db

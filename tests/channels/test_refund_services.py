@@ -99,7 +99,7 @@ class TestARefundFile:
 class TestTwoAtOnce:
     def test_only_one_of_two_files_takes_what_is_left(self, cloned_db: str) -> None:
         paid("10.00")
-        start = threading.Barrier(2)
+        start = threading.Barrier(2, timeout=60)
         results: list[int | str] = []
 
         def refund(number: str) -> None:
