@@ -132,7 +132,7 @@ class TestTheApplicationsRole:
         application.execute("CREATE TEMP TABLE ledger_account (LIKE public.ledger_account)")
         application.execute("SET search_path = pg_temp, public")
         application.execute(
-            "SELECT public.ledger_hold_open(%s, %s, 'withdraw', 7, 'raw', 'shadow', NULL, '', 'test',"
+            "SELECT public.ledger_hold_open(%s, %s, 'withdraw', 7, 'raw', 'shadow', NULL, '', '',"
             " '')",
             [merchant.merchant_id, merchant.account("merchant_available")],
         )
