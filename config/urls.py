@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from config import health
 from foundation.portal import sign_in
 from ledger.portal import statement
 from merchants.portal import membership, payment_password
@@ -24,6 +25,8 @@ portal = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="portal:start")),
     path("portal/", include((portal, "portal"))),
+    path("healthz", health.alive),
+    path("readyz", health.ready),
     path("admin/", admin.site.urls),
     path("", include("settlement.urls")),
 ]

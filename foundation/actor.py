@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+import structlog
 from django.db import connection
 from django.db.transaction import TransactionManagementError
 
@@ -40,7 +41,8 @@ def acting(name: str, request_id: str | None = None, *, origin: str = "") -> Ite
     actor = Actor(name, request_id or uuid.uuid4().hex, origin)
     token = _current.set(actor)
     try:
-        yield actor
+        with structlog.contextvars.bound_contextvars(actor=name, request_id=actor.request_id):
+            yield actor
     finally:
         _current.reset(token)
 
@@ -54,6 +56,7 @@ def become(name: str) -> Actor:
     before = current()
     actor = Actor(name, before.request_id, before.origin)
     _current.set(actor)
+    structlog.contextvars.bind_contextvars(actor=name)
     return actor
 
 

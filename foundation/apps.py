@@ -17,6 +17,7 @@ class FoundationConfig(AppConfig):
         and guard the tables of facts after each migration.
         """
         import config.celery  # noqa: F401
+        import foundation.checks
         import foundation.task_signals  # noqa: F401
         from foundation import guards
         from foundation.admin import menu

@@ -43,13 +43,18 @@ class Place:
         return self.var / "log"
 
     def step(
-        self, command: Sequence[str | Path], doing: str, environment: dict[str, str] | None = None
+        self,
+        command: Sequence[str | Path],
+        doing: str,
+        environment: dict[str, str] | None = None,
+        *,
+        folder: Path | None = None,
     ) -> None:
         """Run one step of the set-up, quietly; its output is in `var/log/setup.log`."""
         processes.step(
             command,
             environment=os.environ if environment is None else environment,
-            folder=self.root,
+            folder=folder or self.root,
             log=self.logs / "setup.log",
             doing=doing,
         )

@@ -74,7 +74,8 @@ class Cluster:
             self._clear_stale()
             try:
                 with processes.held():  # or a server that is just starting would be overlooked
-                    self.place.step(self._start_command(), "Starting PostgreSQL")
+                    command = self._start_command()
+                    self.place.step(command, "Starting PostgreSQL", folder=self.folder)
             except CannotGoOn:
                 if attempt == 9 or not self._hindered():
                     raise
@@ -117,18 +118,19 @@ class Cluster:
                 **self.settings,
             }.items()
         )
-        command = [*self.program("pg_ctl"), "start", "-w", "-t", "60", "-D", self.data]
-        return [*command, "-l", self.log, "-o", options]
+        # Relative paths: pg_ctl hands them to a shell, and ours may hold any letter.
+        command = [*self.program("pg_ctl"), "start", "-w", "-t", "60", "-D", self.data.name]
+        return [*command, "-l", f"../{self.log.parent.name}/{self.log.name}", "-o", options]
 
     def _clear_stale(self) -> None:
         """Remove the pid file of a server that is no more: another process may have its number."""
         path = self.data / "postmaster.pid"
         try:
             pid = int(path.read_text().split("\n", 1)[0])
-            name = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError, ValueError):
-            name = b""
-        if path.exists() and os.fsencode(self.data) not in name:
+            works_in = Path(f"/proc/{pid}/cwd").readlink()
+        except (OSError, ValueError):
+            works_in = None
+        if path.exists() and works_in != self.data.resolve():
             path.unlink()
             (self.socket / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 

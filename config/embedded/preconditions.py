@@ -109,3 +109,5 @@ def finding(name: str, check: Callable[[], str]) -> Finding:
         return Finding(name, True, check())
     except CannotGoOn as reason:
         return Finding(name, False, str(reason))
+    except OSError as error:
+        return Finding(name, False, f"{error.strerror}: {error.filename}")

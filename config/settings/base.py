@@ -12,7 +12,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from config import databases
+from config import databases, logs
 
 env = environ.Env()
 
@@ -248,6 +248,9 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+LOGGING = logs.settings(as_json=False)
 
 # Keys live outside the database. FIELD_KEYS: {"key id": "base64 of 32 bytes"}; the first writes.
 FIELD_KEYS: dict[str, str] = env.json("FIELD_KEYS")

@@ -1,0 +1,78 @@
+"""What reaches a log, and what never does."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from config import logs
+from foundation import actor
+
+
+@pytest.fixture
+def written() -> io.StringIO:
+    """What the logger `tests.lines` wrote."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def lines(written: io.StringIO) -> Iterator[logging.Logger]:
+    """A logger that writes as in production."""
+    formatter = logs.settings(as_json=True)["formatters"]["lines"]
+    make = formatter.pop("()")
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(make(**formatter))
+    logger = logging.getLogger("tests.lines")
+    logger.addHandler(handler)
+    logger.propagate = False
+    yield logger
+    logger.removeHandler(handler)
+
+
+class TestALineInProduction:
+    def test_carries_the_actor_and_the_request(
+        self, lines: logging.Logger, written: io.StringIO
+    ) -> None:
+        with actor.acting("system:tests", "request-1"):
+            lines.warning("账房 %s", "opens", extra={"merchant_id": 7})
+
+        line = json.loads(written.getvalue())
+        del line["timestamp"]
+        assert line == {
+            "event": "账房 opens",
+            "level": "warning",
+            "logger": "tests.lines",
+            "actor": "system:tests",
+            "request_id": "request-1",
+            "merchant_id": 7,
+        }
+
+    def test_hides_every_secret_however_deep(
+        self, lines: logging.Logger, written: io.StringIO
+    ) -> None:
+        deep = {"body": [{"payment_password": "246810", "amount_minor": 5}]}
+        lines.error("refused", extra={"Authorization": "Bearer k_live", "request_data": deep})
+
+        text = written.getvalue()
+        line = json.loads(text)
+        assert "k_live" not in text
+        assert "246810" not in text
+        assert line["request_data"]["body"][0] == {
+            "payment_password": "[hidden]",
+            "amount_minor": 5,
+        }
+
+    def test_is_one_line_with_its_traceback(
+        self, lines: logging.Logger, written: io.StringIO
+    ) -> None:
+        try:
+            raise ValueError("broken")
+        except ValueError:
+            lines.exception("It failed.")
+
+        (line,) = written.getvalue().splitlines()
+        assert "ValueError: broken" in json.loads(line)["exception"]
