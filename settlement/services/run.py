@@ -115,7 +115,7 @@ def send(*, run: Run) -> int:
                 retry=False,
             )
     except OperationalError as error:
-        log.info("settlement: the broker does not answer: %r", error)
+        log.debug("settlement: the broker does not answer: %r", error)
         raise WorkersSilent(
             _("The broker does not answer; the run of %(date)s stays where it is.")
             % {"date": run.run_date}

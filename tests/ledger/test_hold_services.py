@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 import pytest
 from django.db import connection, transaction
+from django.utils import translation
 
 from ledger import errors
 from ledger.models import Hold
 from ledger.services import hold as holds
 from tests.factories.ledger import Book, Bulk, book, cr, dr
 from tests.ledger.refusals import refused
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """Messages are compared here as they are written; their Chinese is tested with catalogues."""
+    with translation.override("en"):
+        yield
+
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.db import DatabaseError
+from django.utils import translation
 
 from foundation import actor, sql
 from ledger import errors
@@ -13,6 +16,13 @@ from tests.factories.ledger import Leg, book, cr, dr
 from tests.ledger.refusals import refused
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """Messages are compared here as they are written; their Chinese is tested with catalogues."""
+    with translation.override("en"):
+        yield
 
 
 class TestPost:
