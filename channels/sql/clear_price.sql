@@ -1,7 +1,8 @@
--- The chunk's payments with the fee version in force at each one's instant, and the fee: percentage,
--- rounded half up, plus the fixed part, then minimum and cap, never above the amount (FEE-3). Times
--- 0.01 is exact, where a division would be cut to so many digits first and so be rounded twice. The
--- version is looked up once for each (merchant, product, channel, currency, day).
+-- The chunk's payments with the fee version in force at each one's instant, and the fee:
+-- percentage, rounded half up, plus the fixed part, then minimum and cap, never above the amount
+-- (FEE-3). Times 0.01 is exact, where a division would be cut to so many digits first and so be
+-- rounded twice. The version is looked up once for each (merchant, product, channel, currency,
+-- day).
 CREATE TEMPORARY TABLE clearing_payment ON COMMIT DROP AS
 WITH version AS MATERIALIZED (
   SELECT d.*, channels_fee_rule_for(d.merchant_id, d.product_id, d.channel_id, d.currency, d.day)

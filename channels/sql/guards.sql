@@ -1,5 +1,6 @@
--- I10: what has been refunded of a payment never exceeds it. The chain (payment, refunded_before) is
--- unique, so of two refunds at the same time the second waits and is refused; this looks at the whole.
+-- I10: what has been refunded of a payment never exceeds it. The chain (payment, refunded_before)
+-- is unique, so of two refunds at the same time the second waits and is refused; this looks at the
+-- whole.
 CREATE FUNCTION channels_check_refunds() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

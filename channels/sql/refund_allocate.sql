@@ -1,7 +1,7 @@
--- Where each refund's money comes from, in the order of the facts: what is free in pending, then what
--- is free in available, the rest becomes debt (REF-4). `spot` holds the locked balances. The fee that
--- goes back is the difference of two cumulative shares, so the last refund returns exactly the rest;
--- half up by whole numbers, since a quotient is cut to so many digits.
+-- Where each refund's money comes from, in the order of the facts: what is free in pending, then
+-- what is free in available, the rest becomes debt (REF-4). `spot` holds the locked balances. The
+-- fee that goes back is the difference of two cumulative shares, so the last refund returns exactly
+-- the rest; half up by whole numbers, since a quotient is cut to so many digits.
 CREATE TEMPORARY TABLE clearing_refund ON COMMIT DROP AS
 WITH fact AS MATERIALIZED (
   SELECT r.id, r.merchant_id, r.payment_id, r.currency, r.amount_minor, p.channel_id,

@@ -1,4 +1,5 @@
--- Rows that would refund more than is left of their payment, in the order of time, known ones aside.
+-- Rows that would refund more than is left of their payment, in the order of time, known ones
+-- aside.
 INSERT INTO pg_temp.intake_refund_bad
 SELECT o.row_no, 'amount', left(o.amount, 200), 'over_refunded',
        round(greatest(o.paid - o.before, 0)::numeric / power(10::numeric, o.exponent), o.exponent)

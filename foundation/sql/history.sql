@@ -1,7 +1,7 @@
--- History of configuration and people tables: one trigger function for all of them, whoever writes and however.
--- Trigger arguments: mask:<column> is kept as '***'; ignore:<column> is left out, and a change of nothing else is no change.
--- key:<column> names the row where the table has no id.
--- The function's owner writes; the product's role only reads, so it cannot forge or drop a line.
+-- History of configuration and people tables: one trigger function for all of them, whoever writes
+-- and however. Trigger arguments: mask:<column> is kept as '***'; ignore:<column> is left out, and
+-- a change of nothing else is no change. key:<column> names the row where the table has no id. The
+-- function's owner writes; the product's role only reads, so it cannot forge or drop a line.
 CREATE OR REPLACE FUNCTION public.foundation_history() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -22,16 +22,20 @@ BEGIN
   FOREACH argument IN ARRAY TG_ARGV LOOP
     name := split_part(argument, ':', 2);
     IF argument LIKE 'mask:%' THEN
-      IF old_row -> name = new_row -> name THEN  -- untouched: leave it out, else it would look changed
+      -- untouched: leave it out, else it would look changed
+      IF old_row -> name = new_row -> name THEN
         old_row := old_row - name;
         new_row := new_row - name;
       ELSE
-        old_row := CASE WHEN old_row IS NOT NULL THEN old_row || jsonb_build_object(name, '***') END;
-        new_row := CASE WHEN new_row IS NOT NULL THEN new_row || jsonb_build_object(name, '*** (new)') END;
+        old_row := CASE WHEN old_row IS NOT NULL THEN old_row || jsonb_build_object(name,
+            '***') END;
+        new_row := CASE WHEN new_row IS NOT NULL THEN new_row || jsonb_build_object(name,
+            '*** (new)') END;
       END IF;
     END IF;
   END LOOP;
-  INSERT INTO public.foundation_history ("table", row_id, operation, before, after, actor, request_id)
+  INSERT INTO public.foundation_history ("table", row_id, operation, before, after, actor,
+      request_id)
   VALUES (TG_TABLE_NAME, coalesce(new_row, old_row) ->> key, TG_OP, old_row, new_row,
     coalesce(nullif(current_setting('countinghouse.actor', true), ''), 'database:' || session_user),
     coalesce(current_setting('countinghouse.request_id', true), ''));

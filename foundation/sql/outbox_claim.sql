@@ -1,5 +1,6 @@
--- Take up to %(limit)s due messages. A list of ids first, then an UPDATE that takes only what is still free: two relays
--- may read the same list, but each row changes once (FOR UPDATE SKIP LOCKED over many merchants is refused later).
+-- Take up to %(limit)s due messages. A list of ids first, then an UPDATE that takes only what is
+-- still free: two relays may read the same list, but each row changes once (FOR UPDATE SKIP LOCKED
+-- over many merchants is refused later).
 WITH due AS MATERIALIZED (
   SELECT merchant_id, id
   FROM public.foundation_outbox
@@ -15,5 +16,6 @@ FROM due
 WHERE message.merchant_id = due.merchant_id AND message.id = due.id
   AND message.state IN ('PENDING', 'SENT') AND message.next_try_at <= statement_timestamp()
   AND (message.lease_expires_at IS NULL OR message.lease_expires_at <= statement_timestamp())
-RETURNING message.id, message.merchant_id, message.kind, message.payload, message.fence, message.tries,
+RETURNING message.id, message.merchant_id, message.kind, message.payload, message.fence,
+    message.tries,
   message.actor, message.request_id

@@ -16,7 +16,8 @@ BEGIN
     LEFT JOIN public.ledger_account a ON a.id = w.account_id AND a.merchant_id = w.merchant_id
    WHERE a.id IS NULL LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION 'ledger.account_not_in_book' USING ERRCODE = 'LG006', DETAIL = json_build_object(
+    RAISE EXCEPTION 'ledger.account_not_in_book' USING ERRCODE = 'LG006',
+        DETAIL = json_build_object(
       'account', v_bad.account_id, 'merchant', v_bad.merchant_id)::text;
   END IF;
 END $$;
@@ -35,8 +36,10 @@ BEGIN
   SELECT p_call_id, p.merchant_id, p.source_kind, p.source_id,
          sha256(convert_to(p.content || coalesce(l.content, ''), 'UTF8'))
     FROM (SELECT i.merchant_id, i.source_kind, i.source_id,
-                 string_agg(concat_ws(',', i.account_id, i.operation, i.side, i.amount_minor, i.hold_id),
-                   ';' ORDER BY i.account_id, i.operation, i.side, i.amount_minor, i.hold_id) AS content
+                 string_agg(concat_ws(',', i.account_id, i.operation, i.side, i.amount_minor,
+                     i.hold_id),
+                   ';' ORDER BY i.account_id, i.operation, i.side, i.amount_minor,
+                       i.hold_id) AS content
             FROM public.ledger_intake_posting i WHERE i.call_id = p_call_id
            GROUP BY i.merchant_id, i.source_kind, i.source_id) p
     LEFT JOIN (SELECT i.merchant_id, i.source_kind, i.source_id,
@@ -157,7 +160,8 @@ BEGIN
     PERFORM public.ledger_intake_captures(p_call_id, p_actor);
     PERFORM 1 FROM public.ledger_account a
       WHERE a.id IN (SELECT i.account_id FROM public.ledger_intake_posting i
-                       JOIN public.ledger_intake_entry n USING (call_id, merchant_id, source_kind, source_id)
+                       JOIN public.ledger_intake_entry n USING (call_id, merchant_id, source_kind,
+                           source_id)
                       WHERE i.call_id = p_call_id)
       ORDER BY a.id FOR NO KEY UPDATE;
     PERFORM public.ledger_intake_shortage(p_call_id);
@@ -166,7 +170,8 @@ BEGIN
     WITH given AS MATERIALIZED (
       SELECT i.merchant_id, n.entry_id, i.account_id, a.kind, a.currency, i.operation, i.side,
              i.amount_minor, a.seq, a.balance, a.posted_at,
-             CASE WHEN i.side = a.normal_side THEN i.amount_minor ELSE -i.amount_minor END AS signed,
+             CASE WHEN i.side = a.normal_side THEN i.amount_minor
+                 ELSE -i.amount_minor END AS signed,
              CASE WHEN i.side = a.normal_side THEN 0 ELSE 1 END AS shrinks, i.ord,
              coalesce(h.amount_minor, 0) AS freed
         FROM public.ledger_intake_posting i
@@ -231,8 +236,8 @@ BEGIN
   RETURN v_new;
 END $$;
 
--- Open every hold that lies in the intake under a call id; a cause that already opened the same hold
--- is passed over, with other content it is refused. Returns how many are new.
+-- Open every hold that lies in the intake under a call id; a cause that already opened the same
+-- hold is passed over, with other content it is refused. Returns how many are new.
 CREATE OR REPLACE FUNCTION ledger_hold_open_bulk(p_call_id uuid, p_actor text, p_request_id text)
 RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_custom_plan AS $$
@@ -260,7 +265,8 @@ BEGIN
         v_bad.currency, 'available', v_bad.available, 'asked', v_bad.asked)::text;
   END IF;
   WITH opened AS (
-    INSERT INTO public.ledger_hold (merchant_id, account_id, account_kind, currency, operation, side,
+    INSERT INTO public.ledger_hold (merchant_id, account_id, account_kind, currency, operation,
+        side,
            amount_minor, state, source_kind, source_id, reason, expires_at, opened_at, actor,
            request_id, resolved_by)
     SELECT i.merchant_id, a.id, a.kind, a.currency, i.operation,
@@ -304,7 +310,8 @@ DECLARE
   v_released integer;
 BEGIN
   PERFORM 1 FROM public.ledger_hold h WHERE h.id = ANY (p_hold_ids) ORDER BY h.id FOR UPDATE;
-  IF EXISTS (SELECT FROM public.ledger_hold h WHERE h.id = ANY (p_hold_ids) AND h.state = 'CAPTURED') THEN
+  IF EXISTS (SELECT FROM public.ledger_hold h WHERE h.id = ANY (p_hold_ids)
+      AND h.state = 'CAPTURED') THEN
     RAISE EXCEPTION 'ledger.hold_resolved' USING ERRCODE = 'LG005', DETAIL = '{}';
   END IF;
   PERFORM 1 FROM public.ledger_account a

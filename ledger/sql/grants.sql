@@ -1,5 +1,6 @@
 -- The product reads the ledger and calls its functions; only the writer, whom nobody logs in as,
--- writes. Without the two roles (a server with one role) nothing is taken away and `doctor` says so.
+-- writes. Without the two roles (a server with one role) nothing is taken away and `doctor` says
+-- so.
 DO $$
 DECLARE
   v_table    text;

@@ -1,5 +1,6 @@
 -- The guards of the ledger's tables: composite keys, checks and triggers (docs/rules/ledger.md).
--- `ledger_guards(false)` takes the triggers off, `ledger_guards(true)` puts them back: copying data in fires them.
+-- `ledger_guards(false)` takes the triggers off, `ledger_guards(true)` puts them back: copying data
+-- in fires them.
 
 -- Kinds and accounts
 ALTER TABLE ledger_account_kind
@@ -179,12 +180,14 @@ BEGIN
     SELECT * FROM (VALUES
       ('ledger_entry', 'append_only', 'BEFORE UPDATE OR DELETE', 'ROW', 'ledger_refuse_change'),
       ('ledger_posting', 'append_only', 'BEFORE UPDATE OR DELETE', 'ROW', 'ledger_refuse_change'),
-      ('ledger_posting_line', 'append_only', 'BEFORE UPDATE OR DELETE', 'ROW', 'ledger_refuse_change'),
+      ('ledger_posting_line', 'append_only', 'BEFORE UPDATE OR DELETE', 'ROW',
+          'ledger_refuse_change'),
       ('ledger_account', 'never_deleted', 'BEFORE DELETE', 'ROW', 'ledger_refuse_change'),
       ('ledger_hold', 'never_deleted', 'BEFORE DELETE', 'ROW', 'ledger_refuse_change'),
       ('ledger_entry', 'never_truncated', 'BEFORE TRUNCATE', 'STATEMENT', 'ledger_refuse_change'),
       ('ledger_posting', 'never_truncated', 'BEFORE TRUNCATE', 'STATEMENT', 'ledger_refuse_change'),
-      ('ledger_posting_line', 'never_truncated', 'BEFORE TRUNCATE', 'STATEMENT', 'ledger_refuse_change'),
+      ('ledger_posting_line', 'never_truncated', 'BEFORE TRUNCATE', 'STATEMENT',
+          'ledger_refuse_change'),
       ('ledger_account', 'never_truncated', 'BEFORE TRUNCATE', 'STATEMENT', 'ledger_refuse_change'),
       ('ledger_hold', 'never_truncated', 'BEFORE TRUNCATE', 'STATEMENT', 'ledger_refuse_change'),
       ('ledger_entry', 'stamp', 'BEFORE INSERT', 'ROW', 'ledger_stamp'),

@@ -1,5 +1,5 @@
--- The merchants one import has just stored, for those who listen to `merchants_imported` (call_id in
--- the payload). Written and emptied inside the transaction of the import.
+-- The merchants one import has just stored, for those who listen to `merchants_imported` (call_id
+-- in the payload). Written and emptied inside the transaction of the import.
 CREATE UNLOGGED TABLE public.merchants_intake_merchant (
   call_id uuid NOT NULL,
   row_no bigint NOT NULL,

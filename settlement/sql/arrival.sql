@@ -1,5 +1,5 @@
--- What a merchant's dues that are on no line bring, by day: three ranges as in due_open.sql, so that
--- only late facts are compared with the lines (SET-3), and then what has no day.
+-- What a merchant's dues that are on no line bring, by day: three ranges as in due_open.sql, so
+-- that only late facts are compared with the lines (SET-3), and then what has no day.
 WITH spot AS MATERIALIZED (
   SELECT p.merchant_id, p.currency, p.open_from, p.claimed_to, p.has_at_once
     FROM settlement_position p WHERE p.merchant_id = %(merchant_id)s

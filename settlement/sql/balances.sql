@@ -1,5 +1,5 @@
--- Every merchant's money by currency, in one snapshot (SET-11). What was paid out and its fees, net of
--- returns, stand on the withdrawals; `verify` proves them against the ledger (P2).
+-- Every merchant's money by currency, in one snapshot (SET-11). What was paid out and its fees, net
+-- of returns, stand on the withdrawals; `verify` proves them against the ledger (P2).
 WITH payout AS (
   SELECT w.merchant_id, w.currency, sum(w.paid_minor) AS paid_out,
          sum(w.paid_fee_minor) AS payout_fees
@@ -19,7 +19,8 @@ WITH payout AS (
 SELECT m.merchant_no, a.currency, coalesce(a.pending, 0)::bigint AS pending,
        coalesce(a.available, 0)::bigint AS available, coalesce(a.held, 0)::bigint AS held,
        coalesce(a.reserve, 0)::bigint AS reserve, coalesce(a.debt, 0)::bigint AS debt,
-       coalesce(p.paid_out, 0)::bigint AS paid_out, coalesce(p.payout_fees, 0)::bigint AS payout_fees
+       coalesce(p.paid_out, 0)::bigint AS paid_out,
+           coalesce(p.payout_fees, 0)::bigint AS payout_fees
   FROM account a
   JOIN merchants_merchant m ON m.id = a.merchant_id AND m.kind = 'MERCHANT'
   LEFT JOIN payout p ON p.merchant_id = a.merchant_id AND p.currency = a.currency

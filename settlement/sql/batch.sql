@@ -20,13 +20,16 @@ BEGIN
     RAISE EXCEPTION 'settlement.append_only: batch % is frozen', OLD.id
       USING ERRCODE = 'restrict_violation';
   END IF;
-  IF (NEW.run_id, NEW.run_date, NEW.cycle, NEW.currency, NEW.part, NEW.merchant_from, NEW.merchant_to)
+  IF (NEW.run_id, NEW.run_date, NEW.cycle, NEW.currency, NEW.part, NEW.merchant_from,
+      NEW.merchant_to)
      IS DISTINCT FROM
-     (OLD.run_id, OLD.run_date, OLD.cycle, OLD.currency, OLD.part, OLD.merchant_from, OLD.merchant_to)
+     (OLD.run_id, OLD.run_date, OLD.cycle, OLD.currency, OLD.part, OLD.merchant_from,
+         OLD.merchant_to)
      OR (NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
        ('COLLECTING', 'FROZEN'), ('FROZEN', 'POSTING'), ('POSTING', 'POSTED'), ('POSTED', 'PAYING'),
        ('POSTED', 'CLOSED'), ('PAYING', 'CLOSED'))) THEN
-    RAISE EXCEPTION 'settlement.illegal_transition: batch % from % to %', OLD.id, OLD.state, NEW.state
+    RAISE EXCEPTION 'settlement.illegal_transition: batch % from % to %', OLD.id, OLD.state,
+        NEW.state
       USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN NEW;

@@ -1,6 +1,6 @@
 -- What lies open by a date in the positions of `spot (place, merchant_id, currency, open_from,
--- claimed_to, has_at_once)`: three ranges, so that only late facts are compared with the lines (SET-3).
--- `place` is a number of the position: a short key for what follows.
+-- claimed_to, has_at_once)`: three ranges, so that only late facts are compared with the lines
+-- (SET-3). `place` is a number of the position: a short key for what follows.
 SELECT s.place, d.id, d.merchant_id, d.source_kind, d.source_id, d.amount_minor,
        d.schedule_code IN ('T0', 'D0') AS advanced
   FROM spot s

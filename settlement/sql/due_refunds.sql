@@ -1,7 +1,7 @@
--- The dues of one chunk's refunds, for the part that pending paid. As far as the refund's own payment
--- is still due (on no line, less earlier refunds) it takes that payment's date; the rest is due at
--- once. Runs in the transaction that booked the chunk: the pending accounts are locked already, so no
--- freezing can come in between.
+-- The dues of one chunk's refunds, for the part that pending paid. As far as the refund's own
+-- payment is still due (on no line, less earlier refunds) it takes that payment's date; the rest is
+-- due at once. Runs in the transaction that booked the chunk: the pending accounts are locked
+-- already, so no freezing can come in between.
 WITH fact AS MATERIALIZED (
   SELECT b.merchant_id, b.refund_id, b.payment_id, b.from_pending_minor AS taken, r.currency,
          r.business_date,
@@ -39,7 +39,8 @@ WITH fact AS MATERIALIZED (
          CASE w.kind WHEN 'refund' THEN 'own_payment' ELSE 'at_once' END,
          s.payment_id
     FROM split s,
-         LATERAL (VALUES ('refund', s.from_own), ('refund_rest', s.taken - s.from_own)) w (kind, amount)
+         LATERAL (VALUES ('refund', s.from_own), ('refund_rest', s.taken - s.from_own)) w (kind,
+             amount)
    WHERE w.amount > 0
    ORDER BY s.merchant_id, s.refund_id, w.kind
   RETURNING merchant_id, currency, due_date, at_once

@@ -1,4 +1,5 @@
--- The items are booked; one with nothing to book is closed. What was advanced is our risk from now on.
+-- The items are booked; one with nothing to book is closed. What was advanced is our risk from now
+-- on.
 WITH posted AS (
   UPDATE settlement_item i
      SET state = CASE WHEN i.net_minor = 0 THEN 'CLOSED' ELSE 'POSTED' END,

@@ -1,5 +1,5 @@
--- Cut the merchants with something open by the date into at most `parts` ranges and open one batch per
--- part and currency of a run. Returns nothing when nothing is open.
+-- Cut the merchants with something open by the date into at most `parts` ranges and open one batch
+-- per part and currency of a run. Returns nothing when nothing is open.
 WITH spot AS MATERIALIZED (
   SELECT p.merchant_id, p.currency, p.open_from, p.claimed_to, p.has_at_once
     FROM settlement_position p
@@ -24,7 +24,8 @@ WITH spot AS MATERIALIZED (
                      SELECT FROM settlement_line l WHERE l.merchant_id = d.merchant_id
                         AND l.source_kind = d.source_kind AND l.source_id = d.source_id)))
 ), merchant AS MATERIALIZED (
-  SELECT merchant_id, row_number() OVER (ORDER BY merchant_id) - 1 AS place, count(*) OVER () AS total
+  SELECT merchant_id, row_number() OVER (ORDER BY merchant_id) - 1 AS place,
+      count(*) OVER () AS total
     FROM (SELECT DISTINCT merchant_id FROM waiting) w
 ), cut AS MATERIALIZED (  -- parts of equal size; as many as needed for `part_size`, at most `parts`
   SELECT merchant_id, 1 + place * width / total AS part

@@ -12,8 +12,8 @@ CREATE TRIGGER schedule_append_only BEFORE UPDATE OR DELETE ON settlement_schedu
 CREATE TRIGGER schedule_no_truncate BEFORE TRUNCATE ON settlement_schedule
   FOR EACH STATEMENT EXECUTE FUNCTION settlement_refuse_change();
 
--- The due date of a fact of a business date under a schedule (SCH-2 to SCH-6). NULL: by hand, or the
--- calendar does not reach that far. The twin of settlement.selectors.schedule.due_date.
+-- The due date of a fact of a business date under a schedule (SCH-2 to SCH-6). NULL: by hand, or
+-- the calendar does not reach that far. The twin of settlement.selectors.schedule.due_date.
 CREATE FUNCTION settlement_due_date(p_code text, p_from date) RETURNS date
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT CASE
