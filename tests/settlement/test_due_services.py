@@ -15,7 +15,7 @@ from settlement.services import due as dues
 from settlement.services import run as runs
 from settlement.services import schedule
 from tests.factories import settlement as make
-from tests.settlement.test_batch_services import assert_proved
+from tests.settlement.runs import assert_proved
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)
 
