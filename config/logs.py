@@ -33,8 +33,8 @@ def _hidden(value: Any) -> Any:
     return value
 
 
-def settings(*, as_json: bool) -> dict[str, Any]:
-    """Return Django's LOGGING, and make structlog write the same way."""
+def settings(*, as_json: bool, level: str) -> dict[str, Any]:
+    """Return Django's LOGGING from this level on, and make structlog write the same way."""
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,  # actor and request id
         structlog.stdlib.add_logger_name,
@@ -68,9 +68,9 @@ def settings(*, as_json: bool) -> dict[str, Any]:
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
-        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            "django": {"handlers": [], "level": "INFO", "propagate": True},
+            "django": {"handlers": [], "level": level, "propagate": True},
             "axes.apps": {"level": "WARNING"},  # it announces itself at each start
             "httpx": {"level": "WARNING"},  # it writes whole addresses
         },

@@ -75,10 +75,12 @@ def _celery(servers: Servers, *words: str) -> list[str]:
     return servers.interpreter.words("-m", "celery", "-A", "config.celery", *words)
 
 
-def _foreground(servers: Servers, command: list[str]) -> int:
-    return processes.foreground(command, environment=servers.environment, folder=servers.place.root)
+def _foreground(servers: Servers, command: list[str], *, talkative: bool = False) -> int:
+    environment = {**TALKATIVE, **servers.environment} if talkative else servers.environment
+    return processes.foreground(command, environment=environment, folder=servers.place.root)
 
 
+TALKATIVE = {"LOG_LEVEL": "INFO"}  # servers tell what they do, commands only what went wrong
 WORKER = ("worker", "--concurrency", "2", "--loglevel", "INFO", "--without-gossip")
 BEAT = ("beat", "--loglevel", "INFO", "--pidfile=")
 
@@ -101,12 +103,12 @@ def bench(place: Place, arguments: list[str]) -> int:
 
 def worker(place: Place, arguments: list[str]) -> int:
     with Servers(place) as servers:
-        return _foreground(servers, _celery(servers, *WORKER, *arguments))
+        return _foreground(servers, _celery(servers, *WORKER, *arguments), talkative=True)
 
 
 def beat(place: Place, arguments: list[str]) -> int:
     with Servers(place) as servers:
-        return _foreground(servers, _celery(servers, *BEAT, *arguments))
+        return _foreground(servers, _celery(servers, *BEAT, *arguments), talkative=True)
 
 
 def serve(place: Place, arguments: list[str]) -> int:
@@ -114,7 +116,7 @@ def serve(place: Place, arguments: list[str]) -> int:
     with Servers(place) as servers:
         port = preconditions.free_port(asked.port)
         _say(f"http://127.0.0.1:{port}/")
-        return _foreground(servers, _web(servers, port))
+        return _foreground(servers, _web(servers, port), talkative=True)
 
 
 def demo(place: Place, arguments: list[str]) -> int:
@@ -140,8 +142,8 @@ def demo(place: Place, arguments: list[str]) -> int:
 def _start_demo(servers: Servers, crew: processes.Crew, first_port: int) -> int:
     """Start simulator, worker, beat and web; return the web's port."""
     simulator, port = preconditions.free_port(8090), preconditions.free_port(first_port)
-    environment = servers.environment
-    environment["CHANNEL_SIMULATOR_URL"] = f"http://127.0.0.1:{simulator}"
+    servers.environment["CHANNEL_SIMULATOR_URL"] = f"http://127.0.0.1:{simulator}"
+    environment = {**TALKATIVE, **servers.environment}
     words = servers.interpreter.words("manage.py", "channel_simulator", "--port", str(simulator))
     crew.start("simulator", [*words, "--book", str(servers.place.var / "simulator")], environment)
     crew.start("worker", _celery(servers, *WORKER), environment)

@@ -250,7 +250,7 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-LOGGING = logs.settings(as_json=False)
+LOGGING = logs.settings(as_json=False, level=env.str("LOG_LEVEL", default="WARNING"))
 
 # Keys live outside the database. FIELD_KEYS: {"key id": "base64 of 32 bytes"}; the first writes.
 FIELD_KEYS: dict[str, str] = env.json("FIELD_KEYS")

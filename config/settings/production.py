@@ -19,7 +19,7 @@ SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
-LOGGING = logs.settings(as_json=True)
+LOGGING = logs.settings(as_json=True, level=env.str("LOG_LEVEL", default="INFO"))
 
 # `manage.py collectstatic` fills it; WhiteNoise serves it compressed.
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))

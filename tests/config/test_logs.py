@@ -22,7 +22,7 @@ def written() -> io.StringIO:
 @pytest.fixture
 def lines(written: io.StringIO) -> Iterator[logging.Logger]:
     """A logger that writes as in production."""
-    formatter = logs.settings(as_json=True)["formatters"]["lines"]
+    formatter = logs.settings(as_json=True, level="INFO")["formatters"]["lines"]
     make = formatter.pop("()")
     handler = logging.StreamHandler(written)
     handler.setFormatter(make(**formatter))

@@ -75,7 +75,7 @@ class TestOpenHold:
         merchant.fund(100_00)
         merchant.hold(60_00)
 
-        with refused(errors.InsufficientAvailableBalance) as caught:
+        with translation.override("en"), refused(errors.InsufficientAvailableBalance) as caught:
             merchant.hold(40_01)
 
         assert str(caught.value).startswith("merchant_available has 40.00 CNY available")

@@ -100,7 +100,7 @@ class TestPost:
         merchant.fund(100_00)
         merchant.hold(30_00)
 
-        with refused(errors.InsufficientAvailableBalance) as caught:
+        with translation.override("en"), refused(errors.InsufficientAvailableBalance) as caught:
             merchant.post(
                 dr("merchant_available", "withdraw", 70_01),
                 cr("payout_in_transit", "submit", 70_01),
