@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from channels.api import payment as payment_api
+from channels.api import refund as refund_api
 from config import health
+from foundation.api import problem
 from foundation.portal import sign_in
 from ledger.portal import statement
+from merchants.api import me as me_api
 from merchants.portal import membership, payment_password
+from settlement.api import merchant_balance as balance_api
+from settlement.api import withdrawal as withdrawal_api
 from settlement.portal import home, item, withdrawal
 
 portal = [
@@ -22,11 +29,29 @@ portal = [
     *withdrawal.urlpatterns,
 ]
 
+v1: list[URLPattern | URLResolver] = [
+    *me_api.urlpatterns,
+    *balance_api.urlpatterns,
+    *payment_api.urlpatterns,
+    *refund_api.urlpatterns,
+    *withdrawal_api.urlpatterns,
+]
+api: list[URLPattern | URLResolver] = [
+    path("v1/", include((v1, "api"))),
+    path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
+    re_path("", problem.nothing_here),
+]
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="portal:start")),
     path("portal/", include((portal, "portal"))),
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("admin/", admin.site.urls),
+    path("api/", include(api)),
     path("", include("settlement.urls")),
 ]
+
+handler400 = "foundation.api.problem.bad_request"
+handler500 = "foundation.api.problem.server_error"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from merchants.models import BankAccount
 
 
@@ -14,3 +16,8 @@ def payees(*, merchant_id: int) -> list[BankAccount]:
         .defer("number")
         .order_by("currency", "id")
     )
+
+
+def by_uuid(*, merchant_id: int, uuid: UUID) -> BankAccount | None:
+    """Return a merchant's account by its outward name, None if it is not his."""
+    return BankAccount.objects.filter(merchant_id=merchant_id, uuid=uuid).defer("number").first()

@@ -40,7 +40,13 @@ class MerchantBalance:
 def stream() -> Iterator[MerchantBalance]:
     """Yield every merchant's balances by merchant number and currency, in bounded memory."""
     with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.execute(sql.load("settlement", "balances"))
+        cursor.execute(sql.load("settlement", "balances"), {"merchant_id": None})
         while rows := cursor.fetchmany(2000):
             for row in rows:
                 yield MerchantBalance(*row)
+
+
+def of_merchant(*, merchant_id: int) -> list[MerchantBalance]:
+    """Return one merchant's balances by currency, in one snapshot."""
+    found = sql.rows(sql.load("settlement", "balances"), {"merchant_id": merchant_id})
+    return [MerchantBalance(**row) for row in found]

@@ -1,9 +1,12 @@
--- Every merchant's money by currency, in one snapshot (SET-11). What was paid out and its fees, net
--- of returns, stand on the withdrawals; `verify` proves them against the ledger (P2).
+-- Every merchant's money by currency, in one snapshot (SET-11); with merchant_id one merchant's
+-- alone.
+-- What was paid out and its fees, net of returns, stand on the withdrawals; `verify` proves them
+-- against the ledger (P2).
 WITH payout AS (
   SELECT w.merchant_id, w.currency, sum(w.paid_minor) AS paid_out,
          sum(w.paid_fee_minor) AS payout_fees
     FROM settlement_withdrawal w
+   WHERE %(merchant_id)s::bigint IS NULL OR w.merchant_id = %(merchant_id)s
    GROUP BY w.merchant_id, w.currency
 ), account AS (
   SELECT a.merchant_id, a.currency,
@@ -14,6 +17,7 @@ WITH payout AS (
          sum(a.balance) FILTER (WHERE a.kind = 'merchant_debt') AS debt
     FROM ledger_account a
    WHERE a.kind IN ('merchant_pending', 'merchant_available', 'merchant_reserve', 'merchant_debt')
+     AND (%(merchant_id)s::bigint IS NULL OR a.merchant_id = %(merchant_id)s)
    GROUP BY a.merchant_id, a.currency
 )
 SELECT m.merchant_no, a.currency, coalesce(a.pending, 0)::bigint AS pending,

@@ -1,0 +1,11 @@
+"""The shapes of texts that the API takes, once for the check and for the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+PATTERNS: Final[Mapping[str, str]] = {
+    "order_no": r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}",
+    "uuid": "[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}",
+}

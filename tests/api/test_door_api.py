@@ -1,0 +1,342 @@
+"""The API as programs use it: pages, one effect per key, and refusals that name what is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from channels.models import Payment
+from foundation.models import IdempotencyKey
+from ledger.models import JournalEntry
+from merchants.models import ApiKey, BankAccount, Merchant, Scope
+from merchants.models.api_key import KIND_SCOPES
+from merchants.services import api_key as api_keys
+from settlement.models import Withdrawal
+from tests.factories import payout as make
+from tests.factories.merchants import MerchantFactory
+from tests.factories.payout import NOON
+
+PAYMENT = {
+    "payment_no": "P-1",
+    "order_no": "O-1",
+    "product": "qr",
+    "channel": "wx",
+    "amount_minor": 100_00,
+    "currency": "CNY",
+    "captured_at": "2026-03-02T10:00:00+08:00",
+}
+
+
+class Caller:
+    """A program with a key."""
+
+    def __init__(self, merchant: Merchant | None, *scopes: str, kind: str = "") -> None:
+        kind = kind or ("MERCHANT" if merchant else "INSTITUTION")
+        chosen = scopes or [str(scope) for scope in KIND_SCOPES[kind]]
+        made = api_keys.create(
+            merchant=merchant, name=f"door {kind}", scopes=chosen, at=NOON, kind=kind
+        )
+        self.key: ApiKey = made.key
+        self.client = Client(raise_request_exception=False)
+        self.head = {"Authorization": f"Bearer {made.token}"}
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self.client.get(f"/api/v1/{path}", params, headers=self.head)
+
+    def post(self, path: str, body: Any, key: str | None = "k-1", **head: str) -> Any:
+        headers = self.head | ({"Idempotency-Key": key} if key else {}) | head
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.client.post(
+            f"/api/v1/{path}", raw, content_type="application/json", headers=headers
+        )
+
+
+def wish(account: BankAccount, **changes: Any) -> dict[str, Any]:
+    return {
+        "order_no": "A-1",
+        "amount_minor": 10_00,
+        "currency": "CNY",
+        "payee": str(account.uuid),
+    } | changes
+
+
+def routes() -> list[tuple[str, type]]:
+    """Every address of version 1 with its view."""
+    found: list[tuple[str, type]] = []
+
+    def walk(patterns: list[Any], prefix: str) -> None:
+        for each in patterns:
+            if isinstance(each, URLResolver):
+                walk(each.url_patterns, prefix + str(each.pattern))
+            elif isinstance(each, URLPattern) and prefix == "api/v1/":
+                found.append((str(each.pattern), each.callback.cls))
+
+    walk(get_resolver().url_patterns, "")
+    return found
+
+
+@pytest.mark.django_db
+class TestWithdrawals:
+    def test_are_asked_for_once_and_answered_with_the_same_bytes(self) -> None:
+        account = make.payee(100_00)
+        caller = Caller(account.merchant)
+
+        first = caller.post("withdrawals", wish(account))
+        again = caller.post("withdrawals", dict(reversed(wish(account).items())))
+
+        assert first.status_code == 201, first.content
+        assert first.json()["outcome"] == "ACCEPTED"
+        assert "Idempotency-Replayed" not in first
+        assert again["Idempotency-Replayed"] == "true"
+        assert (again.status_code, again.content) == (201, first.content)
+        assert make.balances(account.merchant_id)["merchant_available"] == (100_00, 10_00)
+
+    def test_refuse_a_used_key_with_another_body_and_a_missing_one(self) -> None:
+        account = make.payee(100_00)
+        caller = Caller(account.merchant)
+        caller.post("withdrawals", wish(account))
+
+        other = caller.post("withdrawals", wish(account, amount_minor=10_01))
+        missing = caller.post("withdrawals", wish(account), key=None)
+
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+        assert (missing.status_code, missing.json()["code"]) == (400, "idempotency_key_missing")
+        assert Withdrawal.objects.filter(merchant_id=account.merchant_id).count() == 1
+
+    def test_keep_a_refusal_by_state_and_forget_one_by_shape(self) -> None:
+        account = make.payee(5_00)
+        caller = Caller(account.merchant)
+
+        shape = caller.post("withdrawals", wish(account, amount_minor=0))
+        poor = caller.post("withdrawals", wish(account))
+        make.fund(account.merchant, 100_00)
+        again = caller.post("withdrawals", wish(account))
+
+        assert shape.status_code == 400
+        assert (poor.status_code, poor.json()["code"]) == (409, "insufficient_available_balance")
+        assert (again.status_code, again.content) == (409, poor.content)
+        assert again["Content-Type"] == "application/problem+json"
+
+    def test_say_in_flight_while_the_first_is_at_work(self) -> None:
+        account = make.payee(100_00)
+        caller = Caller(account.merchant)
+        caller.post("withdrawals", wish(account))
+        IdempotencyKey.objects.update(
+            state="IN_FLIGHT", answer_status=None, answer_body=None, answered_at=None
+        )
+
+        answer = caller.post("withdrawals", wish(account))
+
+        assert (answer.status_code, answer.json()["code"]) == (409, "request_in_flight")
+        assert int(answer["Retry-After"]) >= 1
+
+    def test_are_found_by_order_number_after_a_process_died_before_its_answer(self) -> None:
+        account = make.payee(100_00)
+        caller = Caller(account.merchant)
+        made = caller.post("withdrawals", wish(account)).json()["number"]
+        IdempotencyKey.objects.update(
+            state="IN_FLIGHT",
+            answer_status=None,
+            answer_body=None,
+            answered_at=None,
+            lease_expires_at=NOON,
+        )
+
+        taken_over = caller.post("withdrawals", wish(account))
+
+        assert (taken_over.status_code, taken_over.json()["number"]) == (201, made)
+        assert make.balances(account.merchant_id)["merchant_available"] == (100_00, 10_00)
+
+    def test_are_cancelled_once_and_listed_page_by_page(self) -> None:
+        account = make.payee(100_00)
+        caller = Caller(account.merchant)
+        numbers = [
+            caller.post("withdrawals", wish(account, order_no=f"A-{n}"), key=f"k{n}").json()[
+                "number"
+            ]
+            for n in range(3)
+        ]
+
+        cancelled = caller.post(f"withdrawals/{numbers[0]}/cancel", {}, key="c")
+        again = caller.post(f"withdrawals/{numbers[0]}/cancel", {}, key="c")
+        page = caller.get("withdrawals", limit=2).json()
+        rest = caller.get("withdrawals", limit=2, cursor=page["next_cursor"]).json()
+
+        assert (cancelled.status_code, cancelled.json()["status"]) == (200, "CANCELLED")
+        assert again.content == cancelled.content
+        seen = [each["number"] for each in page["items"] + rest["items"]]
+        assert seen == numbers[::-1]
+        assert rest["next_cursor"] is None
+        only = caller.get("withdrawals", order_no="A-1").json()["items"]
+        assert [each["number"] for each in only] == [numbers[1]]
+        other = Caller(MerchantFactory())
+        assert other.get("withdrawals", cursor=page["next_cursor"]).status_code == 400
+
+
+@pytest.mark.django_db
+class TestPayments:
+    def test_of_a_merchants_key_are_403_and_no_entry(self) -> None:
+        merchant = MerchantFactory()
+
+        answer = Caller(merchant).post("payments", PAYMENT | {"merchant_no": merchant.merchant_no})
+
+        assert answer.status_code == 403
+        assert not Payment.objects.filter(merchant=merchant).exists()
+        assert not JournalEntry.objects.filter(merchant=merchant).exists()
+
+    @pytest.mark.parametrize("kind", ["INSTITUTION", "PARTNER"])
+    def test_are_recorded_all_or_none_with_errors_by_index(self, kind: str) -> None:
+        merchant = MerchantFactory()
+        good = PAYMENT | {"merchant_no": merchant.merchant_no}
+        caller = Caller(None, kind=kind)
+        many = [good, good | {"payment_no": "P-2", "captured_at": "yesterday"}]
+
+        bad = caller.post("payments", {"payments": many})
+
+        assert bad.status_code == 400
+        assert [(each["index"], each["field"]) for each in bad.json()["errors"]] == [
+            (1, "captured_at")
+        ]
+        assert not Payment.objects.filter(merchant=merchant).exists()
+        recorded = caller.post("payments", good)
+        assert recorded.status_code == 201, recorded.content
+        assert caller.post("payments", good).content == recorded.content
+        assert Payment.objects.filter(merchant=merchant).count() == 1
+        owner = Caller(merchant)
+        assert owner.get("payments/P-1").json()["fee_minor"] is None
+        assert [p["payment_no"] for p in owner.get("payments").json()["items"]] == ["P-1"]
+
+
+@pytest.mark.django_db
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("body", "code"),
+        [
+            (b"", "malformed_json"),
+            (b"{", "malformed_json"),
+            (b'{"a": 1, "a": 2}', "malformed_json"),
+            (b'{"amount_minor": NaN}', "malformed_json"),
+            (b'{"a\\u0000": 1}', "malformed_json"),
+            (b"\xff", "malformed_json"),
+            (b"[" * 100_000, "malformed_json"),
+            (b"[]", "validation_failed"),
+            (b"1" * 5000, "validation_failed"),
+        ],
+    )
+    def test_of_bodies_that_are_none(self, body: bytes, code: str) -> None:
+        answer = Caller(MerchantFactory()).post("withdrawals", body)
+
+        if body == b"":  # no body at all is an empty object: every field is missing
+            code = "validation_failed"
+        assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+    @pytest.mark.parametrize(
+        "amount",
+        ["1.5", "1e3", "10.0", '"1000"', "true", "null", "-1", "0", "9" * 30, "9" * 5000, "[1]"],
+    )
+    def test_of_amounts_name_the_field(self, amount: str) -> None:
+        account = make.payee(100_00)
+        text = json.dumps(wish(account, amount_minor=0)).replace(": 0,", f": {amount},")
+
+        answer = Caller(account.merchant).post("withdrawals", text.encode())
+
+        assert answer.status_code == 400, answer.content
+        assert [each["field"] for each in answer.json()["errors"]] == ["amount_minor"]
+        assert not Withdrawal.objects.filter(merchant_id=account.merchant_id).exists()
+
+    def test_of_fields_nobody_knows_nul_and_too_large_bodies(self, settings: Any) -> None:
+        account = make.payee(100_00)
+        caller = Caller(account.merchant)
+
+        extra = caller.post("withdrawals", wish(account, status="PAID"))
+        nul = caller.post("withdrawals", wish(account, order_no="A\0"))
+        settings.API_MAX_BODY_BYTES = 10
+        large = caller.post("withdrawals", wish(account))
+
+        assert [each["reason"] for each in extra.json()["errors"]] == ["unknown_field"]
+        assert (nul.status_code, large.status_code) == (400, 413)
+
+    def test_speak_problem_json_for_every_status(self) -> None:
+        caller = Caller(MerchantFactory(), "balances:read")
+        plain = caller.client
+        answers = {
+            401: plain.get("/api/v1/me"),
+            403: caller.get("payments"),
+            404: caller.get("nothing"),
+            405: plain.delete("/api/v1/balances", headers=caller.head),
+            400: caller.get("balances", unknown="1"),
+        }
+
+        for status, answer in answers.items():
+            assert answer.status_code == status
+            assert answer["Content-Type"] == "application/problem+json"
+            assert set(answer.json()) == {"type", "title", "status", "code", "detail", "errors"}
+        media = Caller(make.payee().merchant)
+        wrong = media.client.post(
+            "/api/v1/withdrawals",
+            "a=1",
+            content_type="application/x-www-form-urlencoded",
+            headers=media.head | {"Idempotency-Key": "k"},
+        )
+        assert (wrong.status_code, wrong.json()["code"]) == (415, "unsupported_media_type")
+
+    def test_of_too_many_requests_say_when_to_come_back(self, settings: Any) -> None:
+        rates = {"read": "1/min", "write": "1/min"}
+        settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"DEFAULT_THROTTLE_RATES": rates}
+        caller = Caller(MerchantFactory())
+
+        assert caller.get("balances").status_code == 200
+        answer = caller.get("balances")
+
+        assert answer.status_code == 429
+        assert int(answer["Retry-After"]) >= 1
+
+
+@pytest.mark.django_db
+class TestForeignBooks:
+    def test_answer_404_at_every_route(self) -> None:
+        mine, theirs = make.payee(100_00), make.payee(100_00)
+        owner, house = Caller(theirs.merchant), Caller(None)
+        number = owner.post("withdrawals", wish(theirs)).json()["number"]
+        house.post("payments", PAYMENT | {"merchant_no": theirs.merchant.merchant_no})
+        stranger = Caller(mine.merchant)
+        foreign = {"payments": "P-1", "refunds": "R-1", "balances": "CNY", "withdrawals": number}
+        walked = set()
+
+        for pattern, view in routes():
+            noun = pattern.split("/")[0]
+            path = pattern.replace("<str:number>", foreign.get(noun, "x"))
+            path = path.replace("<str:currency>", "JPY")
+            walked.add(pattern)
+            if "GET" in view.required_scopes:
+                if "<" in pattern:
+                    assert stranger.get(path).status_code == 404, path
+                named = stranger.get(path, merchant_no=theirs.merchant.merchant_no)
+                assert named.status_code == 404, path
+                assert stranger.get(path, merchant_no="HOUSE").status_code == 404, path
+            if "POST" in view.required_scopes and "<" in pattern:
+                assert stranger.post(path, {}).status_code == 404, path
+        payee = stranger.post("withdrawals", wish(theirs))
+        assert payee.status_code == 404
+        assert len(walked) >= 9
+        assert Withdrawal.objects.filter(merchant=mine.merchant).count() == 0
+        assert owner.get(f"withdrawals/{number}").json()["status"] == "HELD"
+
+    def test_are_named_by_the_institution(self) -> None:
+        account = make.payee(100_00)
+        house = Caller(None)
+
+        named = house.get("balances", merchant_no=account.merchant.merchant_no).json()
+
+        assert [(each["currency"], each["available"]) for each in named["items"]] == [
+            ("CNY", 100_00)
+        ]
+        assert house.get("balances").json()["code"] == "merchant_no_missing"
+        assert house.get("me").json()["merchant"] is None
+        me = Caller(account.merchant).get("me").json()
+        assert [each["payee"] for each in me["payees"]] == [str(account.uuid)]
+        assert str(Scope.PAYMENTS_RECORD) not in me["key"]["scopes"]
