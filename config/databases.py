@@ -31,5 +31,6 @@ def from_url(url: str, *, session: dict[str, str] | None = None) -> dict[str, An
         "PORT": str(parts.pop("port", "")),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**parts, "options": options},
+        # Calls of `foundation.sql.call` are prepared; Django's own statements never are.
+        "OPTIONS": {"prepare_threshold": 0, **parts, "options": options},
     }

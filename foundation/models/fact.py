@@ -31,20 +31,31 @@ class FactForeignKey(models.ForeignKey):  # type: ignore[type-arg]
         return WhereNode([exact], connector=AND)
 
 
+def book_key(*, db_constraint: bool = True) -> Any:
+    """
+    Return the relation of a fact to the merchant whose book it stands in.
+
+    `db_constraint=False` is for facts whose composite key to another fact contains the merchant and
+    so proves it already: a second proof would lock the merchant's row once for every row written.
+    """
+    # No index of its own: every fact table has a unique key or index that begins with the merchant.
+    return models.ForeignKey(
+        "merchants.Merchant",
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=db_constraint,
+        verbose_name=_("merchant"),
+    )
+
+
 class Fact(models.Model):
     """
     A row of one merchant's book. `merchant` is set once, is part of every unique key, and never
     changes.
     """
 
-    # No index of its own: every fact table has a unique key or index that begins with the merchant.
-    merchant = models.ForeignKey(
-        "merchants.Merchant",
-        models.PROTECT,
-        related_name="+",
-        db_index=False,
-        verbose_name=_("merchant"),
-    )
+    merchant = book_key()
 
     class Meta:
         abstract = True

@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
     dependencies = [("ledger", "0001_initial")]
 
     operations = [
+        migrate_file("ledger", "checks"),
         migrate_file("ledger", "guards"),
         migrate_file("ledger", "intake"),
         migrate_file("ledger", "post"),

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from foundation.models import Fact, FactForeignKey
+from foundation.models.fact import book_key
 from ledger.fields import Xid8Field
 from ledger.models.account import Account, Side
 
@@ -13,11 +14,17 @@ from ledger.models.account import Account, Side
 class JournalEntry(Fact):
     """A balanced set of postings in one book with one cause, unique per book (LG-1)."""
 
+    merchant = book_key(db_constraint=False)  # its postings' key to their account proves it
     source_kind = models.CharField(_("cause"), max_length=32)
     source_id = models.CharField(_("cause number"), max_length=128)
     content_sha256 = models.BinaryField(max_length=32)
     reverses = FactForeignKey(
-        "self", models.PROTECT, null=True, related_name="reversed_by", verbose_name=_("reverses")
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="reversed_by",
+        db_index=False,
+        verbose_name=_("reverses"),
     )
     accounting_date = models.DateField(_("accounting date"))
     occurred_at = models.DateTimeField(_("occurred at"))
@@ -44,6 +51,7 @@ class JournalEntry(Fact):
 class Posting(Fact):
     """One debit or credit of one account; `seq` counts without gaps within the account."""
 
+    merchant = book_key(db_constraint=False)  # the key to its account proves it
     entry = FactForeignKey(
         JournalEntry, models.PROTECT, related_name="postings", db_constraint=False, db_index=False
     )
@@ -83,6 +91,7 @@ class PostingLine(Fact):
     `amount_minor` is signed: positive grows the account's balance.
     """
 
+    merchant = book_key(db_constraint=False)  # the key to its posting proves it
     posting = FactForeignKey(
         Posting, models.PROTECT, related_name="lines", db_constraint=False, db_index=False
     )

@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from foundation import actor
+from foundation import actor, sql
 from ledger import errors
 from ledger.models import Hold
 
@@ -32,8 +32,8 @@ def open_hold(
     Rule:   LG-6 (docs/rules/ledger.md).
     """
     by = actor.current()
-    with errors.named(), connection.cursor() as cursor:
-        cursor.execute(
+    with errors.named():
+        hold_id = sql.call(
             "SELECT ledger_hold_open(%s, %s, %s, %s, %s, %s, %s::timestamptz, %s, %s, %s)",
             [
                 merchant_id,
@@ -48,7 +48,7 @@ def open_hold(
                 by.request_id,
             ],
         )
-        return int(cursor.fetchone()[0])
+    return int(hold_id)
 
 
 def release(*, merchant_id: int, hold_id: int) -> bool:
@@ -58,12 +58,12 @@ def release(*, merchant_id: int, hold_id: int) -> bool:
     Raises: HoldResolved when it was captured.
     """
     by = actor.current()
-    with errors.named(), connection.cursor() as cursor:
-        cursor.execute(
+    with errors.named():
+        released = sql.call(
             "SELECT ledger_hold_release(%s, %s, %s, %s)",
             [merchant_id, hold_id, by.name, by.request_id],
         )
-        return bool(cursor.fetchone()[0])
+    return bool(released)
 
 
 def open_bulk(*, call_id: uuid.UUID) -> int:
@@ -73,22 +73,22 @@ def open_bulk(*, call_id: uuid.UUID) -> int:
     Raises: as `open_hold`; nothing is opened then.
     """
     by = actor.current()
-    with errors.named(), connection.cursor() as cursor:
-        cursor.execute(
+    with errors.named():
+        opened = sql.call(
             "SELECT ledger_hold_open_bulk(%s, %s, %s)", [call_id, by.name, by.request_id]
         )
-        return int(cursor.fetchone()[0])
+    return int(opened)
 
 
 def release_bulk(*, hold_ids: Sequence[int]) -> int:
     """Give many holds back; return how many were open. Raises HoldResolved if one was captured."""
     by = actor.current()
-    with errors.named(), connection.cursor() as cursor:
-        cursor.execute(
+    with errors.named():
+        released = sql.call(
             "SELECT ledger_hold_release_bulk(%s::bigint[], %s, %s)",
             [list(hold_ids), by.name, by.request_id],
         )
-        return int(cursor.fetchone()[0])
+    return int(released)
 
 
 def release_expired(*, at: datetime, limit: int = 1000) -> int:

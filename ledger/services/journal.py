@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
-
-from foundation import actor
+from foundation import actor, sql
 from ledger import errors
 from ledger.models import JournalEntry, Posting, Side
 
@@ -65,8 +63,8 @@ def post(
     accounts, operations, sides, amounts, holds = (
         list(column) for column in zip(*postings, strict=True)
     )
-    with errors.named(), connection.cursor() as cursor:
-        cursor.execute(
+    with errors.named():
+        entry_id = sql.call(
             "SELECT ledger_post(%s, %s, %s, %s::bigint[], %s::text[], %s::text[], %s::bigint[],"
             " %s::bigint[], %s::bigint, %s::timestamptz, %s, %s, %s)",
             [
@@ -85,7 +83,7 @@ def post(
                 by.request_id,
             ],
         )
-        return int(cursor.fetchone()[0])
+    return int(entry_id)
 
 
 def post_bulk(*, call_id: uuid.UUID, occurred_at: datetime | None = None) -> int:
@@ -97,12 +95,12 @@ def post_bulk(*, call_id: uuid.UUID, occurred_at: datetime | None = None) -> int
     Rule:   LG-4 (docs/rules/ledger.md).
     """
     by = actor.current()
-    with errors.named(), connection.cursor() as cursor:
-        cursor.execute(
+    with errors.named():
+        booked = sql.call(
             "SELECT ledger_post_bulk(%s, %s::timestamptz, %s, %s)",
             [call_id, occurred_at, by.name, by.request_id],
         )
-        return int(cursor.fetchone()[0])
+    return int(booked)
 
 
 def reverse(*, merchant_id: int, entry_id: int, source_id: str, memo: str) -> int:
