@@ -49,7 +49,8 @@ def settings(*, as_json: bool, level: str) -> dict[str, Any]:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    last: list[Processor] = [structlog.dev.ConsoleRenderer(colors=False)]
+    plain = structlog.dev.plain_traceback  # the other one, where installed, prints local variables
+    last: list[Processor] = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
     if as_json:
         json = structlog.processors.JSONRenderer(ensure_ascii=False)
         last = [structlog.processors.format_exc_info, json]

@@ -76,3 +76,24 @@ class TestALineInProduction:
 
         (line,) = written.getvalue().splitlines()
         assert "ValueError: broken" in json.loads(line)["exception"]
+
+
+class TestALineForPeople:
+    def test_shows_no_local_variables_of_what_went_wrong(self) -> None:
+        formatter = logs.settings(as_json=False, level="INFO")["formatters"]["lines"]
+        written, make = io.StringIO(), formatter.pop("()")
+        handler = logging.StreamHandler(written)
+        handler.setFormatter(make(**formatter))
+        logger = logging.Logger("tests.people")
+        logger.addHandler(handler)
+
+        def check(password: str) -> None:
+            raise ValueError("wrong")
+
+        try:
+            check("open" + "sesame")
+        except ValueError:
+            logger.exception("failed")
+
+        assert "ValueError: wrong" in written.getvalue()
+        assert "opensesame" not in written.getvalue()
