@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 
 from foundation.registries import Finding, invariant_checks
@@ -19,13 +19,18 @@ _LISTED_JSON = 10_000
 class Command(BaseCommand):
     """Check every registered invariant (I1 to I10 and what packages add) in one snapshot."""
 
-    help = "Check every invariant by name. Exit code 0: all hold; 1: at least one is broken."
+    help = "Check every invariant by name. Exit code 0: all hold; 1: one is broken; 2: usage."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON document")
         parser.add_argument("--only", nargs="*", metavar="NAME", help="check only these")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        unknown = [name for name in options["only"] or () if name not in invariant_checks]
+        if unknown:  # a misspelt name must not read as "all hold"
+            known = ", ".join(sorted(name for name, _check in invariant_checks.items()))
+            message = f"no such check: {', '.join(unknown)}; there are {known}"
+            raise CommandError(message, returncode=2)
         found = self._check(options["only"])
         broken = sum(len(findings) for findings in found.values())
         if options["json"]:
