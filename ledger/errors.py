@@ -49,6 +49,16 @@ class AmountNotPositive(LedgerRefusal):
     constraints = ("posting_amount_positive", "hold_amount_positive")
 
 
+class AmountOutOfRange(LedgerRefusal):
+    """An amount, or the balance it would make, is larger than any number we keep."""
+
+    code = "amount_out_of_range"
+
+    @classmethod
+    def message(cls, details: dict[str, Any]) -> str:
+        return _("An amount or a balance would be larger than any we keep.")
+
+
 class NotAMirror(LedgerRefusal):
     """A reversal does not mirror the entry it names, or `reverse` was used without one."""
 
@@ -166,6 +176,8 @@ _REFUSALS: tuple[type[LedgerRefusal], ...] = (
     AbilityRefused,
 )
 
+_NUMBER_TOO_LARGE = "22003"
+
 
 def refusal_from(error: BaseException | None) -> LedgerRefusal | None:
     """Return the refusal behind a database error, or None when it is something else."""
@@ -178,6 +190,8 @@ def refusal_from(error: BaseException | None) -> LedgerRefusal | None:
         # a spread database adds the shard's number to a constraint's name
         if constraint.startswith(refusal.constraints):
             return refusal.from_details({"detail": error.diag.message_detail or ""})
+    if error.sqlstate == _NUMBER_TOO_LARGE:
+        return AmountOutOfRange.from_details({})
     return None
 
 

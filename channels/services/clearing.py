@@ -7,24 +7,29 @@ one left is cleared by the next. Rule: CLR-1 to CLR-5 (docs/rules/clearing.md).
 
 from __future__ import annotations
 
+import logging
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 
 from channels.models import Chunk, Intake
+from config.errors import DomainError
 from foundation import csv_intake, registries, retry, sql
 from foundation.csv_intake import Progress
 from ledger import errors
 from ledger.services import journal
 
+log = logging.getLogger(__name__)
+
 _NEXT: Final = """
 SELECT id, intake_id, from_id, to_id, facts FROM channels_chunk
- WHERE state = 'NEW' AND kind = %(kind)s ORDER BY id LIMIT %(limit)s FOR UPDATE {wait}"""
+ WHERE state = 'NEW' AND kind = %(kind)s AND id <> ALL (%(failed)s)
+ ORDER BY id LIMIT %(limit)s FOR UPDATE {wait}"""
 _OF_INTAKE: Final = (
     "{alias}.id BETWEEN %(from_id)s AND %(to_id)s AND {alias}.intake_id = %(intake_id)s"
 )
@@ -123,16 +128,28 @@ _SMALL: Final = 2_000  # facts; a chunk of a file is larger and is booked by its
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """What one call cleared: chunks, payments and refunds booked, and how many facts wait."""
+    """
+    What one call cleared: chunks, payments and refunds booked, how many facts wait, and how many
+    chunks could not be booked.
+    """
 
     chunks: int
     payments: int
     refunds: int
     waiting: int
+    failed: int
 
     def as_dict(self) -> dict[str, int]:
         """Return what commands print."""
         return asdict(self)
+
+
+@dataclass(slots=True)
+class _Round:
+    """One walk over the chunks of a kind: those passed over, and whether each goes by itself."""
+
+    failed: list[int] = field(default_factory=list)
+    alone: bool = False
 
 
 def clear_all(*, at: datetime, progress: Progress | None = None) -> Cleared:
@@ -140,21 +157,24 @@ def clear_all(*, at: datetime, progress: Progress | None = None) -> Cleared:
     Clear every chunk that is left, payments before refunds; safe to run twice and at once.
 
     What waited for a fee version or for its payment is taken up again when that has come. Returns
-    when nothing is left, also when another process did the last of it.
-    Rule: CLR-1, CLR-3 (docs/rules/clearing.md).
+    when nothing is left, also when another process did the last of it. A chunk that cannot be
+    booked stays, is logged and counted, and holds up no other.
+    Rule: CLR-1, CLR-3, CLR-6 (docs/rules/clearing.md).
     """
-    chunks = payments = refunds = 0
+    chunks = payments = refunds = failed = 0
     total = Chunk.objects.filter(state=Chunk.State.NEW).count()
     for kind in (Intake.Kind.PAYMENT, Intake.Kind.REFUND):
         _take_up_waiting(kind, at)
-        while (done := retry.retried(partial(_clear_next, kind, at))) is not None:
+        walk = _Round()
+        while (done := retry.retried(partial(_clear_next, kind, at, walk))) is not None:
             chunks += 1
             payments += done if kind == Intake.Kind.PAYMENT else 0
             refunds += done if kind == Intake.Kind.REFUND else 0
             if progress is not None:
                 progress(chunks, max(total, chunks))
+        failed += len(walk.failed)
     waiting = sql.rows("SELECT count(*) AS n FROM channels_unpriced")[0]["n"]
-    return Cleared(chunks, payments, refunds, int(waiting))
+    return Cleared(chunks - failed, payments, refunds, int(waiting), failed)
 
 
 def _take_up_waiting(kind: str, at: datetime) -> None:
@@ -165,14 +185,30 @@ def _take_up_waiting(kind: str, at: datetime) -> None:
         pass
 
 
-def _clear_next(kind: str, at: datetime) -> int | None:
+def _clear_next(kind: str, at: datetime, walk: _Round) -> int | None:
     """
     Clear one chunk, or many small ones together, in one transaction.
 
-    Returns how many facts were booked, None when nothing is left.
+    Returns how many facts were booked, None when nothing is left. What the ledger or a constraint
+    refuses is passed over from here on; small chunks that went together then go one by one.
     """
+    chunks: list[sql.Row] = []
+    try:
+        return _clear_claimed(kind, at, walk, chunks)
+    except (DomainError, DataError, IntegrityError) as refusal:
+        if len(chunks) > 1:
+            walk.alone = True
+            return _clear_next(kind, at, walk)
+        bug = not isinstance(refusal, DomainError)
+        log.error("chunk %s cannot be cleared: %s", chunks[0]["id"], refusal, exc_info=bug)
+        walk.failed.append(chunks[0]["id"])
+        return 0
+
+
+def _clear_claimed(kind: str, at: datetime, walk: _Round, chunks: list[sql.Row]) -> int | None:
+    """Do it; `chunks` tells afterwards what was claimed."""
     with transaction.atomic(durable=True):
-        chunks = _claim(kind)
+        chunks += _claim(kind, walk)
         if not chunks:
             return None
         sql.execute("SET LOCAL work_mem = '128MB'")
@@ -186,19 +222,20 @@ def _clear_next(kind: str, at: datetime) -> int | None:
     return booked
 
 
-def _claim(kind: str) -> list[sql.Row]:
+def _claim(kind: str, walk: _Round) -> list[sql.Row]:
     """
     Lock the next chunk, and behind a small one more small ones, to be booked together (CLR-5).
 
     A merchant whose payments come one by one is thus locked once for many of them.
     """
-    first = sql.rows(_NEXT.format(wait="SKIP LOCKED"), {"kind": kind, "limit": 1})
+    params = {"kind": kind, "failed": walk.failed, "limit": 1}
+    first = sql.rows(_NEXT.format(wait="SKIP LOCKED"), params)
     if not first:  # wait for those that another process is clearing
         sql.execute("SET LOCAL lock_timeout = '10min'")
-        first = sql.rows(_NEXT.format(wait=""), {"kind": kind, "limit": 1})
-    if not first or not _is_small(first[0]):
+        first = sql.rows(_NEXT.format(wait=""), params)
+    if not first or not _is_small(first[0]) or walk.alone:
         return first
-    found = sql.rows(_NEXT.format(wait="SKIP LOCKED"), {"kind": kind, "limit": _COALESCED})
+    found = sql.rows(_NEXT.format(wait="SKIP LOCKED"), params | {"limit": _COALESCED})
     return [chunk for chunk in found if _is_small(chunk)]
 
 

@@ -22,11 +22,15 @@ from foundation.csv_intake.staging import ENCODINGS
 SHOWN: Final = 50  # bad rows on a screen; --json has more
 _REFUSED: Final = 1
 _USAGE: Final = 2
+_UNFINISHED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an import did: rows stored now, rows known before; `more` is what else it has to say."""
+    """
+    What an import did: rows stored now, rows known before; `more` is what else it has to say, and
+    a number of `failed` in it says that what is stored could not all be worked on.
+    """
 
     new: int
     known: int
@@ -38,7 +42,8 @@ class ImportCommand(BaseCommand):
     """
     The frame of an import command: a subclass names `actor_name` and does the work in `take_in`.
 
-    Exit codes: 0 stored or known, 1 refused (every bad row is named, nothing is stored), 2 usage.
+    Exit codes: 0 stored or known, 1 refused (every bad row is named, nothing is stored), 2 usage,
+    3 stored, but not all of it could be booked.
     """
 
     actor_name: ClassVar[str]
@@ -54,8 +59,11 @@ class ImportCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
+        words = {"path": path}
         try:
             source = Source.from_path(path)
+            if not path.is_file():  # a pipe cannot be read twice, as a bad file is
+                raise CommandError(_("%(path)s is not a file.") % words, returncode=_USAGE)
             with path.open("rb"):
                 pass
         except OSError as problem:
@@ -67,6 +75,8 @@ class ImportCommand(BaseCommand):
             except FileRefused as refusal:
                 self._refuse(path, refusal, as_json=options["json"])
         self._tell(path, outcome, as_json=options["json"])
+        if outcome.more.get("failed"):
+            raise CommandError(_("Stored, but not all of it was booked."), returncode=_UNFINISHED)
 
     def _tell(self, path: Path, outcome: Outcome, *, as_json: bool) -> None:
         if as_json:

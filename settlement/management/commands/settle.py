@@ -70,7 +70,7 @@ class Command(BaseCommand):
 
     def _settle(self, run_date: date, options: dict[str, Any]) -> None:
         at = clock.now()
-        clearing.clear_all(at=at, progress=self._progress(options, "chunks cleared"))
+        cleared = clearing.clear_all(at=at, progress=self._progress(options, "chunks cleared"))
         retried = runs.retry_held_back(at=at)
         done: list[int] = []
         joined = True
@@ -82,6 +82,8 @@ class Command(BaseCommand):
             done.append(started.run.id)
             self._work(started, options)
         self._report(run_date, done, retried, options)
+        if cleared.failed:
+            raise CommandError(f"{cleared.failed} chunks could not be cleared", returncode=1)
 
     def _work(self, started: runs.Started, options: dict[str, Any]) -> None:
         notify, at = self._progress(options, "parts settled"), clock.now()
