@@ -33,9 +33,14 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], engine: Engine) -> None:
+    def __init__(self, address: tuple[str, int] | socket.socket, engine: Engine) -> None:
         self.engine = engine
-        super().__init__(address, Handler)
+        if not isinstance(address, socket.socket):
+            super().__init__(address, Handler)
+            return
+        super().__init__(address.getsockname(), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = address  # somebody listens on it already, and hands it over
 
     @property
     def url(self) -> str:
@@ -55,12 +60,18 @@ class Server(ThreadingHTTPServer):
 
 
 def serve(
-    *, port: int, book: Path, secret: str, callback_url: str = "", host: str = "127.0.0.1"
+    *,
+    port: int,
+    book: Path,
+    secret: str,
+    callback_url: str = "",
+    host: str = "127.0.0.1",
+    door: socket.socket | None = None,
 ) -> Server:
-    """Return a server bound to the port (0 picks a free one), not yet serving."""
+    """Return a server bound to the port (0 picks a free one) or a listening door, not serving."""
     keys = protocol.Keys.derive(secret)
     engine = Engine(book=Book(book / "book.jsonl"), keys=keys, callback_url=callback_url)
-    return Server((host, port), engine)
+    return Server(door or (host, port), engine)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -34,11 +34,13 @@ _ENDED: Final = (
     Withdrawal.Status.RETURNED,
     Withdrawal.Status.CANCELLED,
 )
-# What the simulated channel does to the first orders of the day, one after the other: refusals,
-# answers that are lost after or before it paid, garbage, and an order that is in process for long.
-_TROUBLE: Final = (
+# What the simulated channel does to the orders of the first merchants, one each: refusals, answers
+# that are lost after or before it paid, garbage, and an order that is in process for long. By
+# merchant and not by arrival, so that each run refuses the same money.
+_TROUBLE: Final[tuple[dict[str, object], ...]] = (
     {"refuse": "ACCOUNT_CLOSED"},
-    {"answer": "timeout", "times": 2},
+    {"answer": "timeout"},
+    {"answer": "timeout"},
     {"answer": "reset"},
     {"answer": "garbage"},
     {"refuse": "NAME_MISMATCH"},
@@ -109,9 +111,12 @@ def settle_by_workers(day: date, bar: Bar) -> None:
         runs.work_by_workers(run=started.run, patience_seconds=60, at=at, notify=bar("settling"))
 
 
-def trouble_ahead() -> None:
+def trouble_ahead(merchants: Sequence[Merchant]) -> None:
     """Tell the simulated channel how to misbehave today."""
-    rules = [{"order_no": "*", **rule} for rule in _TROUBLE]
+    rules = [
+        rule | {"order_no": f"W????{merchant.id:07d}-*"}
+        for merchant, rule in zip(merchants, _TROUBLE, strict=False)
+    ]
     url = str(settings.CHANNEL_SIMULATOR["base_url"])
     httpx.post(f"{url}/control/rules", json=rules, timeout=10).raise_for_status()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8090, help="0 picks a free one")
+        parser.add_argument("--fd", type=int, help="a socket that listens already, instead")
         parser.add_argument("--book", type=Path, required=True, help="the folder of its own book")
         parser.add_argument("--callback-url", default="", help="where results are called back")
         parser.add_argument("--always-call-back", action="store_true")
@@ -36,6 +38,7 @@ class Command(BaseCommand):
                 book=options["book"],
                 secret=str(settings.CHANNEL_SIMULATOR["secret"]),
                 callback_url=options["callback_url"],
+                door=None if options["fd"] is None else socket.socket(fileno=options["fd"]),
             )
         except (SecretMalformed, OSError) as error:
             message = _("The simulated channel cannot start: %(reason)s") % {"reason": error}

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         owner, logins, pin = people.sign_ins(merchants[people.INSTRUCTED], clock.now())
         logins.append(people.program_key(merchants[people.INSTRUCTED], clock.now()))
         self.stdout.write(f"the last business day, {days[-1]}, through the workers:")
-        day.trouble_ahead()
+        day.trouble_ahead(merchants)
         day.take_in(folder, "last_day", self._bar)
         day.settle_by_workers(days[-1], self._bar)
         day.withdraw(owner, pin, accounts[people.INSTRUCTED], clock.now())
