@@ -10,7 +10,11 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:  # whatever was under way is undone or goes on at the next start
+        sys.stderr.write("\nStopped.\n")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,12 @@ import time
 from pathlib import Path
 
 from config.embedded import processes
-from config.embedded.environment import Interpreter, Place, socket_folder
+from config.embedded.environment import (
+    Interpreter,
+    Place,
+    forget_socket_folder,
+    socket_folder,
+)
 from config.embedded.preconditions import CannotGoOn
 
 # Seconds until a task that a lost worker had is given to another: above every task's time limit.
@@ -33,6 +38,10 @@ class Broker:
     @property
     def socket(self) -> Path:
         return socket_folder(self.folder) / "valkey.sock"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.folder / "valkey.pid"
 
     @property
     def url(self) -> str:
@@ -71,25 +80,27 @@ class Broker:
             "--save": "",
             "--maxmemory-policy": "noeviction",
             "--dir": self.folder,
+            "--pidfile": self.pid_file,
             "--logfile": self.log,
             "--daemonize": "yes",
         }
         words = [str(word) for pair in options.items() for word in pair]
         with processes.held():
             self.place.step([found[0], *words], "Starting the broker")
-            self._wait(up=True)
+            self._wait()
 
-    def _wait(self, *, up: bool) -> None:
+    def _wait(self) -> None:
         deadline = time.monotonic() + 30
-        while self.answers() is not up:
+        while not self.answers():
             if time.monotonic() > deadline:
-                raise CannotGoOn(
-                    f"The broker does not {'answer' if up else 'stop'}; see {self.log}."
-                )
+                raise CannotGoOn(f"The broker does not answer; see {self.log}.")
             time.sleep(0.02)
 
     def stop(self) -> None:
         """Stop the server; the tasks in it stay for its next start."""
-        if self.ask("SHUTDOWN"):
-            raise CannotGoOn(f"The broker refused to stop; see {self.log}.")
-        self._wait(up=False)
+        if self.folder.exists() and self.answers():
+            pid = int(self.pid_file.read_text())
+            if self.ask("SHUTDOWN"):
+                raise CannotGoOn(f"The broker refused to stop; see {self.log}.")
+            processes.end(pid, 0, patience=30)
+        forget_socket_folder(self.folder)

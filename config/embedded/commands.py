@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from config.embedded import doctor, locks, preconditions, processes
+from config.embedded import caretaker, doctor, preconditions, processes
 from config.embedded.environment import Place
 from config.embedded.preconditions import CannotGoOn
 from config.embedded.servers import Servers
@@ -66,20 +68,37 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _web(servers: Servers, port: int) -> list[str]:
+def _web(servers: Servers, door: socket.socket) -> list[str]:
     words = servers.interpreter.words("-m", "gunicorn", "config.wsgi", "--worker-class", "gthread")
-    return [*words, "--workers", "2", "--threads", "8", "--bind", f"127.0.0.1:{port}"]
+    size = ["--workers", "2", "--threads", "8"]
+    return [*words, *size, "--bind", f"fd://{door.fileno()}", "--no-control-socket"]
+
+
+def _web_door(asked: int | None) -> socket.socket:
+    """Return the door of the web server: the port that was asked for, else the first free one."""
+    return preconditions.listen(asked) if asked else preconditions.listen_from(WEB_PORT)
 
 
 def _celery(servers: Servers, *words: str) -> list[str]:
     return servers.interpreter.words("-m", "celery", "-A", "config.celery", *words)
 
 
-def _foreground(servers: Servers, command: list[str], *, talkative: bool = False) -> int:
-    environment = {**TALKATIVE, **servers.environment} if talkative else servers.environment
-    return processes.foreground(command, environment=environment, folder=servers.place.root)
+def _foreground(servers: Servers, command: list[str]) -> int:
+    return processes.foreground(command, environment=servers.environment, folder=servers.place.root)
 
 
+def _serving(servers: Servers, command: list[str], *doors: socket.socket) -> int:
+    """Run a server in the foreground, which tells what it does."""
+    return processes.foreground(
+        command,
+        environment={**TALKATIVE, **servers.environment},
+        folder=servers.place.root,
+        doors=doors,
+    )
+
+
+WEB_PORT, SIMULATOR_PORT = 8000, 8090  # or the first free ones behind them
+PORT: dict[str, object] = {"type": int, "help": f"instead of the first free one from {WEB_PORT} on"}
 TALKATIVE = {"LOG_LEVEL": "INFO"}  # servers tell what they do, commands only what went wrong
 WORKER = ("worker", "--concurrency", "2", "--loglevel", "INFO", "--without-gossip")
 BEAT = ("beat", "--loglevel", "INFO", "--pidfile=")
@@ -97,40 +116,42 @@ def test(place: Place, arguments: list[str]) -> int:
 
 def bench(place: Place, arguments: list[str]) -> int:
     with Servers(place, development=True) as servers:
+        servers.environment.setdefault("BENCH_HOME", str(place.var / "bench"))
         words = servers.interpreter.words("-m", "tests.benchmarks", *arguments)
         return _foreground(servers, words)
 
 
 def worker(place: Place, arguments: list[str]) -> int:
     with Servers(place) as servers:
-        return _foreground(servers, _celery(servers, *WORKER, *arguments), talkative=True)
+        return _serving(servers, _celery(servers, *WORKER, *arguments))
 
 
 def beat(place: Place, arguments: list[str]) -> int:
     with Servers(place) as servers:
-        return _foreground(servers, _celery(servers, *BEAT, *arguments), talkative=True)
+        return _serving(servers, _celery(servers, *BEAT, *arguments))
 
 
 def serve(place: Place, arguments: list[str]) -> int:
-    asked = _parse("serve", arguments, port={"type": int, "default": 8000})
-    with Servers(place) as servers:
-        port = preconditions.free_port(asked.port)
-        _say(f"http://127.0.0.1:{port}/")
-        return _foreground(servers, _web(servers, port), talkative=True)
+    asked = _parse("serve", arguments, port=PORT)
+    with Servers(place) as servers, _web_door(asked.port) as door:
+        _say(f"http://127.0.0.1:{preconditions.port_of(door)}/")
+        return _serving(servers, _web(servers, door), door)
 
 
 def demo(place: Place, arguments: list[str]) -> int:
     """Start everything, let `manage.py demo` make the day and print its table, then serve."""
-    asked = _parse(
-        "demo", arguments, once={"action": "store_true"}, port={"type": int, "default": 8000}
-    )
+    asked = _parse("demo", arguments, once={"action": "store_true"}, port=PORT)
     with Servers(place) as servers:
         crew = processes.Crew(place.root, place.logs)
         try:
             port = _start_demo(servers, crew, asked.port)
             address = ("--address", f"http://127.0.0.1:{port}/")
-            words = servers.interpreter.words("manage.py", "demo", *address)
-            code = _foreground(servers, words)
+            code = processes.foreground(
+                servers.interpreter.words("manage.py", "demo", *address),
+                environment=servers.environment,
+                folder=place.root,
+                meanwhile=crew.require_alive,
+            )
             if code == 0 and not asked.once:
                 _say("Ctrl-C ends it.")
                 _watch(crew)
@@ -139,16 +160,18 @@ def demo(place: Place, arguments: list[str]) -> int:
             crew.stop()
 
 
-def _start_demo(servers: Servers, crew: processes.Crew, first_port: int) -> int:
+def _start_demo(servers: Servers, crew: processes.Crew, asked_port: int | None) -> int:
     """Start simulator, worker, beat and web; return the web's port."""
-    simulator, port = preconditions.free_port(8090), preconditions.free_port(first_port)
-    servers.environment["CHANNEL_SIMULATOR_URL"] = f"http://127.0.0.1:{simulator}"
+    web, simulator = _web_door(asked_port), preconditions.listen_from(SIMULATOR_PORT)
+    port, simulator_port = preconditions.port_of(web), preconditions.port_of(simulator)
+    servers.environment["CHANNEL_SIMULATOR_URL"] = f"http://127.0.0.1:{simulator_port}"
     environment = {**TALKATIVE, **servers.environment}
-    words = servers.interpreter.words("manage.py", "channel_simulator", "--port", str(simulator))
-    crew.start("simulator", [*words, "--book", str(servers.place.var / "simulator")], environment)
+    book = ["--book", str(servers.place.var / "simulator"), "--fd", str(simulator.fileno())]
+    words = servers.interpreter.words("manage.py", "channel_simulator", *book)
+    crew.start("simulator", words, environment, simulator)
     crew.start("worker", _celery(servers, *WORKER), environment)
     crew.start("beat", _celery(servers, *BEAT), environment)
-    crew.start("web", _web(servers, port), environment)
+    crew.start("web", _web(servers, web), environment, web)
     return port
 
 
@@ -167,15 +190,22 @@ def stop(place: Place, arguments: list[str]) -> int:
         return 0
     for servers in (Servers(place), Servers(place, for_tests=True)):
         for pid in servers.attendance.others():
-            os.kill(pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + 60
         while others := servers.attendance.others():
             if time.monotonic() > deadline:
                 raise CannotGoOn(f"Process {others[0]} does not stop; end it and try again.")
             time.sleep(0.1)
-        lock = place.var / f"{servers.group}.lock"
-        with locks.exclusive(lock, waiting="Waiting for another ./run to finish its set-up."):
+        with servers.set_up_lock():
             servers.stop()
+            servers.caretaker.dismiss()
+    return 0
+
+
+def caretake(place: Place, arguments: list[str]) -> int:
+    """Stop the servers of a group when every run that used them was killed."""
+    caretaker.keep(Servers(place, for_tests=arguments == ["test"]), place)
     return 0
 
 
@@ -189,4 +219,5 @@ COMMANDS: dict[str, Callable[[Place, list[str]], int]] = {
     "bench": bench,
     "stop": stop,
     "doctor": doctor.main,
+    caretaker.COMMAND: caretake,
 }

@@ -11,8 +11,8 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,10 @@ from config.embedded import locks, preconditions, processes
 from config.embedded.preconditions import CannotGoOn
 
 SOCKET_BYTES = 100  # a UNIX socket's path must be shorter than 108
+# What pip says, among much else, when the network is to blame.
+UNREACHABLE = re.compile(
+    r"NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|\(from versions: (?:none)?\)"
+)
 PACKAGES = ("config", "foundation", "merchants", "ledger", "channels", "settlement", "locale")
 
 
@@ -76,18 +80,27 @@ def socket_folder(wanted: Path) -> Path:
 
     Long paths do not fit a socket's address, and unusual letters do not fit every server's setting.
     """
-    longest = str(wanted / ".s.PGSQL.5432.lock")
-    if len(os.fsencode(longest)) < SOCKET_BYTES and re.fullmatch(r"[\w./-]+", longest, re.ASCII):
-        folder = wanted
-    else:
-        mark = hashlib.sha256(os.fsencode(wanted)).hexdigest()[:12]
-        base = Path(tempfile.gettempdir()) / f"countinghouse-{os.geteuid()}"
-        base.mkdir(mode=0o700, exist_ok=True)
-        _require_ours(base)
-        folder = base / mark
+    folder = _short(wanted) or wanted
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _require_ours(folder)
     return folder
+
+
+def forget_socket_folder(wanted: Path) -> None:
+    """Remove the short folder again, when its server has stopped."""
+    short = _short(wanted)
+    if short:
+        with suppress(OSError):
+            short.rmdir()
+
+
+def _short(wanted: Path) -> Path | None:
+    """Return the short folder that stands for one whose path is no socket's, else nothing."""
+    longest = str(wanted / ".s.PGSQL.5432.lock")
+    if len(os.fsencode(longest)) < SOCKET_BYTES and re.fullmatch(r"[\w./-]+", longest, re.ASCII):
+        return None
+    mark = hashlib.sha256(os.fsencode(wanted)).hexdigest()[:12]
+    return Path("/tmp") / f"countinghouse-{os.geteuid()}-{mark}"
 
 
 def _require_ours(folder: Path) -> None:
@@ -147,9 +160,21 @@ class Interpreter:
                 shutil.rmtree(self.folder)
             self.place.step([sys.executable, "-m", "venv", self.folder], "Making the environment")
             pip = self.words("-m", "pip", "--disable-pip-version-check", "--no-input", "install")
-            hashed = ["--quiet", "--require-hashes", "--requirement", str(self.lock)]
-            self.place.step([*pip, *hashed], "Installing the libraries")
+            hashed = ["--quiet", "--no-cache-dir", "--require-hashes", "-r", str(self.lock)]
+            self._install([*pip, *hashed])
             (self.folder / "complete").touch()
+
+    def _install(self, command: Sequence[str]) -> None:
+        try:
+            self.place.step(command, "Installing the libraries")
+        except CannotGoOn as failed:
+            told = (self.place.logs / "setup.log").read_text(errors="replace")[-20_000:]
+            if UNREACHABLE.search(told):
+                raise CannotGoOn(
+                    "The libraries cannot be fetched: no package index that has them can be reached"
+                    f" (all of it in {self.place.logs / 'setup.log'})."
+                ) from failed
+            raise
 
     @cached_property
     def packages(self) -> Path:

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -18,7 +18,7 @@ def exclusive(path: Path, *, waiting: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         began, said = time.monotonic(), False
-        while not _locked(file):
+        while not taken(file):
             if not said and time.monotonic() - began > 1:
                 sys.stderr.write(f"run: {waiting}\n")
                 said = True
@@ -26,7 +26,11 @@ def exclusive(path: Path, *, waiting: str) -> Iterator[None]:
         yield
 
 
-def _locked(file: IO[str], how: int = fcntl.LOCK_EX) -> bool:
+Exclusive = AbstractContextManager[None]
+
+
+def taken(file: IO[str], how: int = fcntl.LOCK_EX) -> bool:
+    """Take the lock on an open file and return True, or False when somebody else has it."""
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -60,7 +64,7 @@ class Attendance:
                 continue
             try:
                 with path.open() as file:
-                    if not _locked(file, fcntl.LOCK_SH):
+                    if not taken(file, fcntl.LOCK_SH):
                         alive.append(int(path.name.rsplit("-", 1)[1]))
             except FileNotFoundError:
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from config.embedded import processes
-from config.embedded.environment import Interpreter, Place, socket_folder
+from config.embedded.environment import (
+    Interpreter,
+    Place,
+    forget_socket_folder,
+    socket_folder,
+)
 from config.embedded.preconditions import CannotGoOn, unprivileged
 
 DATABASE = "countinghouse"
@@ -122,15 +128,19 @@ class Cluster:
         command = [*self.program("pg_ctl"), "start", "-w", "-t", "60", "-D", self.data.name]
         return [*command, "-l", f"../{self.log.parent.name}/{self.log.name}", "-o", options]
 
-    def _clear_stale(self) -> None:
-        """Remove the pid file of a server that is no more: another process may have its number."""
-        path = self.data / "postmaster.pid"
+    def _pid(self) -> int | None:
+        """Return the server's process id; another process may have the number in the pid file."""
         try:
-            pid = int(path.read_text().split("\n", 1)[0])
+            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
             works_in = Path(f"/proc/{pid}/cwd").readlink()
         except (OSError, ValueError):
-            works_in = None
-        if path.exists() and works_in != self.data.resolve():
+            return None
+        return pid if works_in == self.data.resolve() else None
+
+    def _clear_stale(self) -> None:
+        """Remove the pid file of a server that is no more."""
+        path = self.data / "postmaster.pid"
+        if path.exists() and self._pid() is None:
             path.unlink()
             (self.socket / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
@@ -141,9 +151,10 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop the server, whoever is connected; it needs no recovery at its next start."""
-        if (self.data / "postmaster.pid").exists():
-            command = [*self.program("pg_ctl"), "stop", "-w", "-t", "60", "-m", "fast"]
-            self.place.step([*command, "-D", self.data], "Stopping PostgreSQL")
+        pid = self._pid()
+        if pid is not None:
+            processes.end(pid, signal.SIGINT, patience=60)  # a fast shutdown, in PostgreSQL's words
+        forget_socket_folder(self.folder)
 
     def query(self, statement: str, *, database: str = "postgres", user: str = SUPERUSER) -> str:
         """Run SQL and return what it prints. Raises CannotGoOn with PostgreSQL's words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import platform
@@ -9,6 +10,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,17 +92,38 @@ def writable(var: Path) -> str:
     return f"{var}, {free // 10**9} GB free"
 
 
-def free_port(first: int) -> int:
-    """Return the first port of 127.0.0.1 from `first` on that nobody listens on."""
+def listen(port: int) -> socket.socket:
+    """
+    Return a socket that listens on this port of 127.0.0.1, to be handed to a server.
+
+    Taken here and now, so that two checkouts that start at the same moment never choose the same.
+    """
+    if not 0 < port < 65536:
+        raise CannotGoOn(f"{port} is no port; choose one from 1 to 65535.")
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=128)
+    except OSError as error:
+        reason = "is taken" if error.errno == errno.EADDRINUSE else f"is refused ({error.strerror})"
+        raise CannotGoOn(f"Port {port} of 127.0.0.1 {reason}; choose another one.") from error
+
+
+def listen_from(first: int) -> socket.socket:
+    """Return a socket that listens on the first free port of 127.0.0.1 from `first` on."""
     for port in range(first, first + 100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        with suppress(CannotGoOn):
+            return listen(port)
     raise CannotGoOn(f"No port from {first} to {first + 99} is free on 127.0.0.1.")
+
+
+def port_of(door: socket.socket) -> int:
+    """Return the port that a listening socket has."""
+    return int(door.getsockname()[1])
+
+
+def free_port(first: int) -> int:
+    """Return the first free port of 127.0.0.1 from `first` on, without keeping it."""
+    with listen_from(first) as door:
+        return port_of(door)
 
 
 def finding(name: str, check: Callable[[], str]) -> Finding:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -87,8 +87,13 @@ def _start(
     folder: Path,
     log: Path | None = None,
     terminal: bool = False,
+    doors: Sequence[socket.socket] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a command in a process group of its own; `terminal` makes that the terminal's."""
+    """
+    Start a command in a process group of its own; `terminal` makes that the terminal's.
+
+    `doors` are listening sockets that the command takes over, under the same numbers.
+    """
     ask = _end_with_parent(os.getpid())
 
     def begin() -> None:
@@ -107,10 +112,18 @@ def _start(
             stderr=subprocess.STDOUT if output else None,
             process_group=0,
             preexec_fn=begin,
+            pass_fds=[door.fileno() for door in doors],
         )
     finally:
         if output:
             output.close()
+
+
+def _has_terminal() -> bool:
+    try:
+        return os.getpgrp() == os.tcgetpgrp(0)
+    except OSError:  # no terminal, or no standard input at all
+        return False
 
 
 def _take_terminal(group: int) -> None:
@@ -130,6 +143,26 @@ def _end(process: subprocess.Popen[bytes], *, patience: float = PATIENCE_SECONDS
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)  # its children too, if any are left
     process.wait()
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process runs; one that waits to be buried does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+def end(pid: int, number: int, *, patience: float) -> None:
+    """Send a signal and wait until that process is no more. Raises CannotGoOn if it stays."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+    deadline = time.monotonic() + patience
+    while alive(pid):
+        if time.monotonic() > deadline:
+            raise CannotGoOn(f"Process {pid} does not end.")
+        time.sleep(0.02)
 
 
 def step(
@@ -165,23 +198,34 @@ def step(
 
 
 def foreground(
-    command: Sequence[str | Path], *, environment: Mapping[str, str], folder: Path
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    doors: Sequence[socket.socket] = (),
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> int:
     """
     Run a command at the terminal and return its exit code; signals to us are passed on to it.
 
     It has its own process group, the terminal's, so that Ctrl-C reaches it once and us not at all.
+    `meanwhile` is asked again and again; what it raises ends the command.
     """
-    terminal = sys.stdin.isatty() and os.getpgrp() == os.tcgetpgrp(0)
+    terminal = _has_terminal()
     with held():
-        process = _start(command, environment=environment, folder=folder, terminal=terminal)
+        process = _start(
+            command, environment=environment, folder=folder, terminal=terminal, doors=doors
+        )
     try:
         while True:
             try:
-                code = process.wait()
-                break
+                meanwhile()
+                with suppress(subprocess.TimeoutExpired):
+                    code = process.wait(0.3)
+                    break
             except Stopped as stopped:
-                process.send_signal(stopped.number)
+                hung_up = stopped.number == signal.SIGHUP  # which servers take as "read anew"
+                process.send_signal(signal.SIGTERM if hung_up else stopped.number)
     finally:
         with held():
             _end(process)
@@ -198,16 +242,26 @@ class Crew:
         self._members: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(
-        self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        door: socket.socket | None = None,
     ) -> None:
-        """Start one member; a new log replaces the last run's."""
+        """Start one member, which takes the door over; a new log replaces the last run's."""
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
         log.unlink(missing_ok=True)
         with held():
             self._members[name] = _start(
-                command, environment=environment, folder=self.folder, log=log
+                command,
+                environment=environment,
+                folder=self.folder,
+                log=log,
+                doors=[door] if door else (),
             )
+        if door:
+            door.close()
 
     def require_alive(self) -> None:
         """Raise CannotGoOn when one of them ended by itself."""

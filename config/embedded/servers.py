@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import AbstractContextManager
 from types import TracebackType
 
 from config.embedded import locks, preconditions, processes
 from config.embedded.broker import TRANSPORT_OPTIONS, Broker
+from config.embedded.caretaker import Caretaker
 from config.embedded.environment import Interpreter, Place, variables
 from config.embedded.postgres import (
     APPLICATION,
@@ -42,6 +42,7 @@ class Servers:
             settings=FORGETFUL if for_tests else DURABLE,
         )
         self.broker = Broker(place, self.interpreter)
+        self.caretaker = Caretaker(place, self.group)
         self.environment: dict[str, str] = {}
 
     @property
@@ -67,7 +68,7 @@ class Servers:
         self.interpreter.make()
         entered = False
         try:
-            with self._set_up_lock():
+            with self.set_up_lock():
                 self.attendance.enter()
                 entered = True
                 self._start()
@@ -84,27 +85,30 @@ class Servers:
         trace: TracebackType | None,
     ) -> None:
         processes.stop_listening()
-        with self._set_up_lock():
+        with self.set_up_lock():
             if self.attendance.is_last():
                 self.stop()
+                self.caretaker.dismiss()
             self.attendance.leave()
 
-    def _set_up_lock(self) -> AbstractContextManager[None]:
+    def set_up_lock(self) -> locks.Exclusive:
+        """Return the lock under which servers start and stop, and runs come and go."""
         return locks.exclusive(
             self.place.var / f"{self.group}.lock",
             waiting="Waiting for another ./run in this checkout to finish its set-up.",
         )
 
     def stop(self) -> None:
-        """Stop the embedded servers that run."""
-        if self.embeds_broker and self.interpreter.ready:
+        """Stop the embedded servers that run, whichever run of the group started them."""
+        if not self.for_tests:
             self.broker.stop()
-        if self.embeds_database and self.interpreter.ready:
-            self.cluster.stop()
+        self.cluster.stop()
 
     def _start(self) -> None:
         settings = "config.settings.test" if self.for_tests else "config.settings.local"
         self.environment = variables(self.place, self.interpreter, settings=settings)
+        if self.embeds_database or self.embeds_broker:
+            self.caretaker.hire()
         new = self._start_database() if self.embeds_database else False
         self.environment.setdefault("DATABASE_OWNER_URL", self.environment["DATABASE_URL"])
         if self.embeds_broker:

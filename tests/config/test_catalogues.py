@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from babel.messages.checkers import num_plurals, python_format
 from babel.messages.pofile import read_po
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import translation
 
+from foundation.management.commands import compile_catalogues
 from tests.databases import ROOT
 
 CATALOGUES = sorted((ROOT / "locale").glob("*/*/LC_MESSAGES/*.po"))
@@ -47,6 +48,22 @@ class TestTheCatalogues:
 
         assert capsys.readouterr().out == "1 catalogues compiled.\n0 catalogues compiled.\n"
         assert [path.name for path in folder.iterdir() if path.suffix != ".po"] == ["django.mo"]
+
+    def test_say_in_a_sentence_that_they_cannot_be_written(
+        self, tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path / "zh_Hans/LC_MESSAGES"
+        folder.mkdir(parents=True)
+        (folder / "django.po").write_text('msgid ""\nmsgstr ""\n')
+        settings.LOCALE_PATHS = [tmp_path]
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(compile_catalogues, "write_mo", refuse)
+
+        with pytest.raises(CommandError, match=r"LC_MESSAGES cannot be written \(Permission den"):
+            call_command("compile_catalogues")
 
     def test_are_what_django_speaks(self) -> None:
         call_command("compile_catalogues", verbosity=0)

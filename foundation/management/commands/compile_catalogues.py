@@ -9,7 +9,7 @@ from typing import Any
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class Command(BaseCommand):
@@ -25,7 +25,11 @@ class Command(BaseCommand):
         compiled = 0
         for folder in settings.LOCALE_PATHS:
             for source in sorted(Path(folder).glob("*/LC_MESSAGES/*.po")):
-                compiled += _compile(source, force=options["force"])
+                try:
+                    compiled += _compile(source, force=options["force"])
+                except OSError as error:
+                    message = f"{source.parent} cannot be written ({error.strerror})"
+                    raise CommandError(message) from error
         if options["verbosity"]:
             self.stdout.write(f"{compiled} catalogues compiled.")
 
