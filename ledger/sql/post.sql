@@ -83,6 +83,7 @@ DECLARE
   v_content bytea;
   v_entry   bigint;
   v_known   bytea;
+  v_order   integer[];
   v_i       integer;
   v_hold    bigint;
   v_freed   bigint;
@@ -134,12 +135,19 @@ BEGIN
     PERFORM 1 FROM public.ledger_hold h
       WHERE h.merchant_id = p_merchant_id AND h.id = ANY (p_hold_ids) ORDER BY h.id FOR UPDATE;
   END IF;
-  -- Ascending account id; within an account what grows it comes first.
-  FOR v_i IN
-    SELECT w.ord FROM unnest(p_account_ids, p_sides) WITH ORDINALITY AS w (account_id, side, ord)
-      LEFT JOIN public.ledger_account a ON a.id = w.account_id
-     ORDER BY w.account_id, w.side = a.normal_side DESC, w.ord
-  LOOP
+  -- Ascending account id; within an account what grows it comes first. Most entries have two
+  -- postings, which need no query to be put in order.
+  IF v_count = 2 AND p_account_ids[1] < p_account_ids[2] THEN
+    v_order := ARRAY[1, 2];
+  ELSIF v_count = 2 AND p_account_ids[1] > p_account_ids[2] THEN
+    v_order := ARRAY[2, 1];
+  ELSE
+    v_order := ARRAY(
+      SELECT w.ord FROM unnest(p_account_ids, p_sides) WITH ORDINALITY AS w (account_id, side, ord)
+        LEFT JOIN public.ledger_account a ON a.id = w.account_id
+       ORDER BY w.account_id, w.side = a.normal_side DESC, w.ord);
+  END IF;
+  FOREACH v_i IN ARRAY v_order LOOP
     v_freed := 0;
     IF p_hold_ids IS NOT NULL AND p_hold_ids[v_i] IS NOT NULL THEN
       v_hold := p_hold_ids[v_i];
