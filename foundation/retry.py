@@ -14,10 +14,15 @@ T = TypeVar("T")
 _PASSING = frozenset({"40001", "40P01", "55P03"})
 
 
-def retried(work: Callable[[], T], *, attempts: int = 3) -> T:
+def retried(
+    work: Callable[[], T],
+    *,
+    attempts: int = 3,
+    passing: Callable[[BaseException], bool] | None = None,
+) -> T:
     """
     Run `work`, a whole transaction, up to `attempts` times while the database only asks to come
-    back.
+    back, or `passing` says of another error that it may be different the next time.
 
     Never call it inside a transaction (raises RuntimeError), and never around a network call: what
     `work` did outside of the database would happen twice. Rule: money-safety sections 4 and 10.
@@ -25,7 +30,7 @@ def retried(work: Callable[[], T], *, attempts: int = 3) -> T:
     if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
         raise RuntimeError("A part of a transaction cannot be tried again, only the whole.")
     return Retrying(
-        retry=retry_if_exception(is_passing),
+        retry=retry_if_exception(passing or is_passing),
         stop=stop_after_attempt(attempts),
         wait=wait_random_exponential(multiplier=0.02, max=0.5),
         reraise=True,

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from channels.models.fee_rule import FeeRule
 from channels.models.product import Channel, Product
 from foundation.models import Fact, FactForeignKey
+from foundation.models.fact import book_key
 
 
 class Intake(models.Model):
@@ -72,10 +73,11 @@ class Payment(Fact):
     """
     A customer's money in, as a fact: amounts in minor units, business date computed once.
 
-    The set-based insert joins product, channel and intake, which are never deleted, so their keys
-    are not checked row by row a second time.
+    Merchant, product, channel and intake are never deleted; that they exist is proved once for each
+    statement, not row by row (docs/decisions/0010-keys-per-statement.md).
     """
 
+    merchant = book_key(db_constraint=False)
     payment_no = models.CharField(_("payment number"), max_length=64)
     order_no = models.CharField(_("order number"), max_length=64)
     product = models.ForeignKey(
@@ -152,9 +154,12 @@ class Refund(Fact):
 
 
 class Pricing(Fact):
-    """What a cleared payment cost, by which fee version: kept for ever (X5)."""
+    """What a cleared payment cost, by which fee version; kept (X5). Its keys: as a payment's."""
 
-    payment = FactForeignKey(Payment, models.PROTECT, related_name="pricings", db_index=False)
+    merchant = book_key(db_constraint=False)
+    payment = FactForeignKey(
+        Payment, models.PROTECT, related_name="pricings", db_constraint=False, db_index=False
+    )
     fee_rule = models.ForeignKey(FeeRule, models.PROTECT, db_constraint=False, db_index=False)
     fee_minor = models.BigIntegerField(_("fee"))
     chunk = models.ForeignKey(Chunk, models.PROTECT, db_constraint=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+import psycopg
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from channels.services import code
 from foundation import actor, csv_intake, retry, sql
@@ -59,17 +60,31 @@ def run(
                 encoding=encoding,
                 progress=progress,
             )
-            new = store(staged, name=source.name, at=at)
+            new = store(staged, name=source.name, at=at, wait_for_others=False)
             return Outcome(new, staged.rows - new, staged.sha256)
 
-    return retry.retried(once)
+    return retry.retried(once, passing=_may_pass)
 
 
-def store(staged: Staged, *, name: str, at: datetime) -> int:
+def _may_pass(error: BaseException) -> bool:
+    """Return whether a file may be tried again: somebody stored one of its payments meanwhile."""
+    cause = error.__cause__
+    overtaken = (
+        isinstance(error, IntegrityError)
+        and isinstance(cause, psycopg.errors.UniqueViolation)
+        and (cause.diag.constraint_name or "").startswith("payment_one_number")
+    )
+    return overtaken or retry.is_passing(error)
+
+
+def store(staged: Staged, *, name: str, at: datetime, wait_for_others: bool = True) -> int:
     """
     Check staged payments and store those not known yet; return how many.
 
-    Runs inside the caller's transaction. Raises FileRefused.
+    Runs inside the caller's transaction. `wait_for_others=False` is a fifth faster, and refuses
+    when another transaction stores one of the payments at the same time: for a caller that tries
+    the whole again.
+    Raises: FileRefused; IntegrityError (see above).
     """
     csv_intake.find_bad(staged, _rules(), joins=_JOINS)
     csv_intake.duplicates(staged, ["payment_no", "merchant_no"], "payment_no")
@@ -93,6 +108,7 @@ def store(staged: Staged, *, name: str, at: datetime) -> int:
         table=staged.table,
         amount_minor=csv_intake.amount_minor("amount"),
         currencies=csv_intake.CURRENCIES,
+        on_conflict="ON CONFLICT (payment_no, merchant_id) DO NOTHING" if wait_for_others else "",
     )
     new = int(
         sql.rows(

@@ -16,7 +16,7 @@ WITH stored AS (
            SELECT FROM channels_payment k
             WHERE k.payment_no = s.payment_no AND k.merchant_id = m.id)
    ORDER BY m.id, s.captured_at::timestamptz, s.payment_no
-  ON CONFLICT (payment_no, merchant_id) DO NOTHING
+  {on_conflict}
   RETURNING id
 ), numbered AS (
   SELECT id, (row_number() OVER (ORDER BY id) - 1) / %(chunk_size)s AS place FROM stored

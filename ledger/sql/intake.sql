@@ -52,7 +52,10 @@ CREATE UNLOGGED TABLE ledger_intake_entry (
   content     bytea  NOT NULL,
   entry_id    bigint  -- empty while the entry is not known to be new
 );
-CREATE INDEX intake_entry_by_call ON ledger_intake_entry (call_id);
+-- The whole cause: rows come and go so fast that the planner's statistics are never right, and a
+-- join by call_id alone could walk all entries of the call for each of its postings.
+CREATE UNIQUE INDEX intake_entry_by_cause
+  ON ledger_intake_entry (call_id, merchant_id, source_kind, source_id);
 
 -- The open accounting day; `open_date` empty means today in the institution's zone and cut-off.
 CREATE TABLE ledger_accounting_day (
