@@ -12,9 +12,9 @@ class ChannelsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the words of refusals, and the invariant that refunds fit their payment."""
-        from channels.selectors import fact_number, invariants
+        from channels.selectors import fact_invariants, fact_number, invariants
         from foundation import csv_intake
-        from foundation.registries import fact_namers, invariant_checks
+        from foundation.registries import append_only_tables, fact_namers, invariant_checks
 
         csv_intake.register_reasons(
             {
@@ -31,6 +31,20 @@ class ChannelsConfig(AppConfig):
             }
         )
         invariant_checks.register("I10", invariants.refunds_within_payments)
+        invariant_checks.register("C1", fact_invariants.taken_in_is_booked)
+        invariant_checks.register("C2", fact_invariants.priced_by_the_version_in_force)
+        invariant_checks.register("C3", fact_invariants.booked_as_priced)
+        append_only_tables.register(
+            "channels",
+            (
+                "channels_payment",
+                "channels_refund",
+                "channels_pricing",
+                "channels_refund_booking",
+                "channels_fee_rule",
+                "channels_intake",
+            ),
+        )
         fact_namers.register("payment", fact_number.of_payments)
         fact_namers.register("refund", fact_number.of_refunds)
         from channels.admin import menu

@@ -21,6 +21,11 @@ class FoundationConfig(AppConfig):
         import foundation.task_signals  # noqa: F401
         from foundation import guards
         from foundation.admin import menu
+        from foundation.registries import append_only_tables
 
         menu.fill()
+        append_only_tables.register(
+            "foundation",
+            ("foundation_approval_decision", "foundation_audit_event", "foundation_history"),
+        )
         post_migrate.connect(guards.keep_merchants, sender=self)

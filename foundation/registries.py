@@ -218,6 +218,7 @@ class MenuEntry:
 
 approval_actions: Registry[ApprovalAction] = Registry("approval_actions")
 invariant_checks: Registry[Callable[[], Iterable[Finding]]] = Registry("invariant_checks")
+append_only_tables: Registry[tuple[str, ...]] = Registry("append_only_tables")
 day_close_steps: Registry[DayCloseStep] = Registry("day_close_steps")
 verification_factors: Registry[VerificationFactor] = Registry("verification_factors")
 lifecycle_listeners: Registry[LifecycleListener] = Registry("lifecycle_listeners")

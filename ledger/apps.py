@@ -13,12 +13,12 @@ class LedgerConfig(AppConfig):
     def ready(self) -> None:
         """Register the invariants that `verify` asks of the ledger, and the portal's statement."""
         from foundation.registries import MenuEntry, invariant_checks, menu_entries
-        from ledger.selectors import invariants
+        from ledger.selectors import guard_invariants, invariants
 
         invariant_checks.register("I1", invariants.balanced_entries)
         invariant_checks.register("I2", invariants.balanced_books)
         invariant_checks.register("I3", invariants.covered_holds)
-        invariant_checks.register("I4", invariants.guarded_history)
+        invariant_checks.register("I4", guard_invariants.guarded_history)
         invariant_checks.register("I5", invariants.single_causes)
         invariant_checks.register("I6", invariants.resolved_holds)
         menu_entries.register(

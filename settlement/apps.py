@@ -36,6 +36,18 @@ class SettlementConfig(AppConfig):
         registries.invariant_checks.register("I9", payouts.unknown_keeps_its_hold)
         registries.invariant_checks.register("P1", payouts.explained_transit)
         registries.invariant_checks.register("P2", payouts.explained_withdrawals)
+        registries.append_only_tables.register(
+            "settlement",
+            (
+                "settlement_withdrawal_transition",
+                "settlement_payout_transition",
+                "settlement_payout_evidence",
+                "settlement_payout_callback",
+                "settlement_payout_statement",
+                "settlement_payout_fee_rule",
+                "settlement_payout_status",
+            ),
+        )
         for action in (
             payout_channel.STATUS_ACTION,
             payout_decision.ACTION,

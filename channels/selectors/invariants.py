@@ -14,7 +14,18 @@ SELECT p.merchant_id, p.currency, 'payment ' || p.payment_no AS subject,
   FROM (SELECT merchant_id, payment_id, sum(amount_minor) AS total FROM channels_refund
          GROUP BY merchant_id, payment_id) r
   JOIN channels_payment p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
- WHERE r.total > p.amount_minor"""
+ WHERE r.total > p.amount_minor
+UNION ALL
+SELECT r.merchant_id, r.currency, 'refund ' || r.refund_no,
+       'a refund of a payment in ' || coalesce(p.currency, 'this book') || ', behind '
+         || coalesce(r.behind, 0), r.currency || ', behind ' || r.refunded_before_minor
+  FROM (SELECT f.*, sum(f.amount_minor) OVER (
+                 PARTITION BY f.merchant_id, f.payment_id ORDER BY f.refunded_before_minor, f.id
+                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS behind
+          FROM channels_refund f) r
+  LEFT JOIN channels_payment p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+ WHERE p.currency IS DISTINCT FROM r.currency
+    OR r.refunded_before_minor <> coalesce(r.behind, 0)"""
 
 
 def refunds_within_payments() -> Iterator[Finding]:

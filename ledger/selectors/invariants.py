@@ -1,4 +1,8 @@
-"""I1 to I6 of the money-safety rules, asked of the whole ledger by set-based SQL."""
+"""
+I1 to I6 of the money-safety rules, asked of the whole ledger by set-based SQL.
+
+I4 is in `guard_invariants`.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +68,14 @@ SELECT r.merchant_id, r.currency, 'posting ' || r.id, 'balance after ' || r.expe
           FROM ledger_posting p
           JOIN ledger_account a ON a.merchant_id = p.merchant_id AND a.id = p.account_id
         WINDOW w AS (PARTITION BY p.merchant_id, p.account_id ORDER BY p.seq)) r
- WHERE r.balance_after <> r.expected"""
+ WHERE r.balance_after <> r.expected
+UNION ALL
+SELECT r.merchant_id, r.currency, 'posting ' || r.id, 'posted at ' || r.before || ' or later',
+       'posted at ' || r.posted_at
+  FROM (SELECT p.id, p.merchant_id, p.currency, p.posted_at, lag(p.posted_at) OVER w AS before
+          FROM ledger_posting p
+        WINDOW w AS (PARTITION BY p.merchant_id, p.account_id ORDER BY p.seq)) r
+ WHERE r.posted_at < r.before"""
 
 _I2_LINES: Final = """
 SELECT l.merchant_id, coalesce(p.currency, '') AS currency,
@@ -116,58 +127,23 @@ SELECT a.merchant_id, a.currency, a.kind || ' account ' || a.id AS subject,
        'held ' || coalesce(h.total, 0) AS expected,
        concat_ws(', ', 'held ' || a.held, 'balance ' || a.balance) AS found
   FROM ledger_account a
+  JOIN ledger_account_kind k ON k.kind = a.kind
   LEFT JOIN (SELECT h.merchant_id, h.account_id, sum(h.amount_minor) AS total
                FROM ledger_hold h WHERE h.state = 'OPEN' GROUP BY h.merchant_id, h.account_id) h
     ON h.merchant_id = a.merchant_id AND h.account_id = a.id
  WHERE a.held <> coalesce(h.total, 0) OR a.held < 0
-    OR (a.never_negative AND a.balance - a.held < 0)"""
-
-# The guards themselves: every trigger and key of the ledger is there and on, and neither the
-# product's role nor a member of it can write, not even a single column.
-_I4: Final = """
-SELECT NULL::bigint AS merchant_id, '' AS currency, g.tablename || ' ' || g.name AS subject,
-       'on' AS expected, CASE WHEN t.oid IS NULL THEN 'missing' ELSE 'off' END AS found
-  FROM (VALUES ('ledger_entry', 'append_only'), ('ledger_posting', 'append_only'),
-               ('ledger_posting_line', 'append_only'), ('ledger_entry', 'never_truncated'),
-               ('ledger_posting', 'never_truncated'), ('ledger_posting_line', 'never_truncated'),
-               ('ledger_account', 'never_truncated'), ('ledger_hold', 'never_truncated'),
-               ('ledger_account', 'never_deleted'), ('ledger_hold', 'never_deleted'),
-               ('ledger_entry', 'stamp'), ('ledger_posting', 'stamp'),
-               ('ledger_posting', 'balanced'), ('ledger_posting_line', 'lines_sum'),
-               ('ledger_entry', 'has_postings'), ('ledger_hold', 'resolved_once'),
-               ('ledger_account', 'nature_kept')) AS g (tablename, name)
-  LEFT JOIN pg_trigger t ON t.tgrelid = g.tablename::regclass AND t.tgname = g.name
- WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')
+    OR (k.never_negative AND a.balance - a.held < 0)
 UNION ALL
-SELECT NULL, '', c.tablename || ' ' || c.name, 'on', 'missing or not valid'
-  FROM (VALUES ('ledger_account', 'account_nature_fk'),
-               ('ledger_account', 'account_held_not_negative'),
-               ('ledger_account', 'account_not_below_zero'),
-               ('ledger_account', 'account_one_slice'),
-               ('ledger_posting', 'posting_amount_positive'),
-               ('ledger_posting', 'posting_one_per_seq'), ('ledger_posting', 'posting_entry_fk'),
-               ('ledger_posting', 'posting_account_fk'), ('ledger_posting', 'posting_ability_fk'),
-               ('ledger_posting_line', 'line_posting_fk'),
-               ('ledger_posting_line', 'line_one_per_fact'),
-               ('ledger_hold', 'hold_resolution'), ('ledger_hold', 'hold_account_fk'),
-               ('ledger_hold', 'hold_ability_fk'), ('ledger_hold', 'hold_one_per_cause'))
-       AS c (tablename, name)
- WHERE NOT EXISTS (SELECT FROM pg_constraint k
-                    WHERE k.conrelid = c.tablename::regclass AND k.conname = c.name
-                      AND k.convalidated)
-UNION ALL
-SELECT NULL, '', c.relname || ' for ' || r.rolname, 'no right to write', w.privilege
-  FROM pg_class c
- CROSS JOIN (VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS w (privilege)
-  JOIN pg_roles product ON product.rolname = 'countinghouse_product'
-  JOIN pg_roles r ON pg_has_role(r.oid, product.oid, 'MEMBER') AND NOT r.rolsuper
-   AND r.oid <> c.relowner
- WHERE c.oid IN ('ledger_entry'::regclass, 'ledger_posting'::regclass, 'ledger_account'::regclass,
-                 'ledger_posting_line'::regclass, 'ledger_hold'::regclass,
-                 'ledger_ability'::regclass, 'ledger_account_kind'::regclass)
-   AND CASE WHEN w.privilege IN ('INSERT', 'UPDATE')
-            THEN has_any_column_privilege(r.oid, c.oid, w.privilege)
-            ELSE has_table_privilege(r.oid, c.oid, w.privilege) END"""
+SELECT a.merchant_id, a.currency, a.kind || ' account ' || a.id,
+       concat_ws(', ', k.normal_side, CASE WHEN k.never_negative THEN 'never below zero' END,
+                 CASE WHEN k.house_only THEN 'in the house''s book' END),
+       concat_ws(', ', a.normal_side, CASE WHEN a.never_negative THEN 'never below zero' END,
+                 CASE m.kind WHEN 'HOUSE' THEN 'in the house''s book' ELSE 'in a merchant''s' END)
+  FROM ledger_account a
+  JOIN ledger_account_kind k ON k.kind = a.kind
+  LEFT JOIN merchants_merchant m ON m.id = a.merchant_id
+ WHERE (a.normal_side, a.never_negative) IS DISTINCT FROM (k.normal_side, k.never_negative)
+    OR (k.house_only AND m.kind IS DISTINCT FROM 'HOUSE')"""
 
 _I5: Final = """
 SELECT e.merchant_id, '' AS currency, e.source_kind || ' ' || e.source_id AS subject,
@@ -202,7 +178,8 @@ SELECT h.merchant_id, h.currency, 'hold ' || h.id, 'a resolution that fits its s
     OR h.captured_minor > h.amount_minor"""
 
 
-def _findings(check: str, message: str, *statements: str) -> Iterator[Finding]:
+def findings(check: str, message: str, *statements: str) -> Iterator[Finding]:
+    """Yield what statements of (merchant_id, currency, subject, expected, found) return."""
     for statement in statements:
         for row in sql.rows(statement):
             yield Finding(
@@ -218,12 +195,12 @@ def _findings(check: str, message: str, *statements: str) -> Iterator[Finding]:
 
 def balanced_entries() -> Iterable[Finding]:
     """I1: every entry lies in one book, has two postings or more and sums to zero per currency."""
-    return _findings("I1", "An entry does not balance in its book.", _I1)
+    return findings("I1", "An entry does not balance in its book.", _I1)
 
 
 def balanced_books() -> Iterable[Finding]:
     """I2: books sum to zero; balances are their postings; lines their posting; passages meet."""
-    return _findings(
+    return findings(
         "I2",
         "A balance is not the sum of what made it.",
         _I2_BOOKS,
@@ -235,19 +212,14 @@ def balanced_books() -> Iterable[Finding]:
 
 def covered_holds() -> Iterable[Finding]:
     """I3: held is the sum of open holds, and nothing that may not is below zero."""
-    return _findings("I3", "What is held is not the sum of open holds, or is not there.", _I3)
-
-
-def guarded_history() -> Iterable[Finding]:
-    """I4: the guards and keys of the ledger are on, and the product's role cannot write it."""
-    return _findings("I4", "A guard of the ledger is off.", _I4)
+    return findings("I3", "What is held is not the sum of open holds, or is not there.", _I3)
 
 
 def single_causes() -> Iterable[Finding]:
     """I5: one cause makes at most one entry per book."""
-    return _findings("I5", "One cause made more than one entry.", _I5)
+    return findings("I5", "One cause made more than one entry.", _I5)
 
 
 def resolved_holds() -> Iterable[Finding]:
     """I6: a hold is captured by exactly the posting it names, or released, or open."""
-    return _findings("I6", "A hold and its resolution do not agree.", _I6)
+    return findings("I6", "A hold and its resolution do not agree.", _I6)

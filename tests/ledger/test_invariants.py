@@ -116,6 +116,49 @@ FAULTS = [
     ),
     pytest.param(
         {"I2"},
+        "UPDATE ledger_posting SET posted_at = posted_at - interval '1 hour'"
+        " WHERE account_kind = 'payout_in_transit' AND seq = 2",
+        id="a posting dated before the one it follows",
+    ),
+    pytest.param(
+        {"I2"},
+        "UPDATE ledger_account SET balance = balance + CASE kind WHEN 'merchant_pending' THEN 1"
+        " ELSE -1 END WHERE kind IN ('merchant_pending', 'payout_in_transit')",
+        id="two balances off that make up for each other",
+    ),
+    pytest.param(
+        {"I2", "I6"},
+        "UPDATE ledger_posting SET amount_minor = amount_minor + 1"
+        " WHERE entry_id = (SELECT max(entry_id) FROM ledger_posting"
+        " WHERE account_kind = 'payout_in_transit')",
+        id="both sides of an entry off by one fen",
+    ),
+    pytest.param(
+        {"I2", "I4"},
+        "UPDATE ledger_posting SET side = CASE side WHEN 'DR' THEN 'CR' ELSE 'DR' END"
+        " WHERE entry_id = (SELECT min(id) FROM ledger_entry)",
+        id="the sides of an entry exchanged",
+    ),
+    pytest.param(
+        {"I1"},
+        "UPDATE ledger_posting SET currency = 'USD' WHERE entry_id ="
+        " (SELECT min(id) FROM ledger_entry)",
+        id="an entry in another currency than its accounts",
+    ),
+    pytest.param(
+        {"I2"},
+        "UPDATE ledger_posting SET seq = seq + 100 WHERE account_kind = 'payout_in_transit';"
+        "UPDATE ledger_posting SET seq = 103 - seq WHERE account_kind = 'payout_in_transit'",
+        id="two postings in exchanged order",
+    ),
+    pytest.param(
+        {"I2"},
+        "UPDATE ledger_posting_line SET amount_minor = amount_minor + CASE line_no WHEN 1 THEN 1"
+        " ELSE -1 END WHERE line_no < 3",
+        id="two lines off that make up for each other",
+    ),
+    pytest.param(
+        {"I2"},
         "UPDATE ledger_posting_line SET amount_minor = amount_minor + 1 WHERE line_no = 3",
         id="a line off by one fen",
     ),
@@ -148,6 +191,24 @@ FAULTS = [
         id="held off by one fen",
     ),
     pytest.param({"I3"}, "DELETE FROM ledger_hold WHERE state = 'OPEN'", id="an open hold deleted"),
+    pytest.param(
+        {"I3"},
+        "UPDATE ledger_account SET never_negative = false WHERE kind = 'merchant_available'",
+        id="an account that may go below zero where its kind may not",
+    ),
+    pytest.param(
+        {"I3"},
+        "INSERT INTO ledger_account (merchant_id, kind, currency, ref_kind, ref_id, normal_side,"
+        " never_negative, balance, held, seq, opened_at) SELECT merchant_id, 'bank', currency, '',"
+        " 'own', 'DR', false, 0, 0, 0, opened_at FROM ledger_account WHERE kind = 'fee_income'",
+        id="an account of the house in a merchant's book",
+    ),
+    pytest.param(
+        {"I3"},
+        "UPDATE ledger_hold SET account_id = (SELECT min(id) FROM ledger_account"
+        " WHERE kind = 'merchant_pending') WHERE state = 'OPEN'",
+        id="a hold moved to another account",
+    ),
     pytest.param(
         {"I3"},
         "UPDATE ledger_hold SET state = 'RELEASED', resolved_at = now() WHERE state = 'OPEN'",
@@ -191,6 +252,61 @@ FAULTS = [
     ),
     pytest.param(
         {"I4"}, "GRANT TRUNCATE ON ledger_hold TO PUBLIC", id="a right to write for everybody"
+    ),
+    pytest.param(
+        {"I4"},
+        "ALTER TABLE foundation_audit_event DISABLE TRIGGER refuse_change",
+        id="the audit trail open to change",
+    ),
+    pytest.param(
+        {"I4"},
+        "DROP TRIGGER refuse_truncate ON channels_payment",
+        id="payments open to be emptied",
+    ),
+    pytest.param(
+        {"I4"},
+        "DROP TRIGGER append_only ON ledger_entry; CREATE TRIGGER append_only BEFORE UPDATE"
+        " ON ledger_entry FOR EACH ROW EXECUTE FUNCTION ledger_stamp()",
+        id="a trigger that calls something else",
+    ),
+    pytest.param(
+        {"I4"},
+        "CREATE OR REPLACE FUNCTION ledger_check_postings() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN RETURN NULL; END'",
+        id="a guard that lets everything through",
+    ),
+    pytest.param({"I4"}, "DROP INDEX entry_reversed_once", id="the key of reversals dropped"),
+    pytest.param(
+        {"I4"},
+        "GRANT UPDATE ON ledger_accounting_day TO countinghouse_product",
+        id="a right to move the accounting day",
+    ),
+    pytest.param(
+        {"I4"},
+        "UPDATE ledger_posting SET operation = 'withdraw' WHERE account_kind = 'merchant_pending'"
+        " AND operation = 'settle'",
+        id="a posting that its kind of account may never do",
+    ),
+    pytest.param(
+        {"I4"},
+        "UPDATE ledger_hold SET operation = 'clear' WHERE state = 'OPEN'",
+        id="a hold for what its kind of account may never do",
+    ),
+    pytest.param(
+        {"I4"},
+        "UPDATE ledger_entry SET reverses_id = (SELECT min(id) FROM ledger_entry)"
+        " WHERE reverses_id IS NOT NULL",
+        id="a reversal of another entry",
+    ),
+    pytest.param(
+        {"I4"},
+        "UPDATE ledger_entry SET reverses_id = NULL WHERE reverses_id IS NOT NULL",
+        id="a reversal of nothing",
+    ),
+    pytest.param(
+        {"I4"},
+        "UPDATE ledger_entry SET reverses_id = 1000000 WHERE source_id = 'chunk'",
+        id="an entry that calls itself a reversal",
     ),
     pytest.param(
         {"I5"},

@@ -1,0 +1,193 @@
+"""I4 of the money-safety rules: history is only ever added to, and its guards are on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from foundation import sql
+from foundation.registries import Finding, append_only_tables
+from ledger.selectors.invariants import findings
+
+# Every trigger is there, is on and calls the function it was made for; every key and check is there
+# and was proved on all rows.
+_GUARDS: Final = """
+SELECT NULL::bigint AS merchant_id, '' AS currency, g.tablename || ' ' || g.name AS subject,
+       'on' AS expected,
+       CASE WHEN t.oid IS NULL THEN 'missing' WHEN t.tgenabled NOT IN ('O', 'A') THEN 'off'
+            ELSE 'calls ' || f.proname END AS found
+  FROM (VALUES ('ledger_entry', 'append_only', 'refuse_change'),
+               ('ledger_posting', 'append_only', 'refuse_change'),
+               ('ledger_posting_line', 'append_only', 'refuse_change'),
+               ('ledger_entry', 'never_truncated', 'refuse_change'),
+               ('ledger_posting', 'never_truncated', 'refuse_change'),
+               ('ledger_posting_line', 'never_truncated', 'refuse_change'),
+               ('ledger_account', 'never_truncated', 'refuse_change'),
+               ('ledger_hold', 'never_truncated', 'refuse_change'),
+               ('ledger_account', 'never_deleted', 'refuse_change'),
+               ('ledger_hold', 'never_deleted', 'refuse_change'),
+               ('ledger_entry', 'stamp', 'stamp'), ('ledger_posting', 'stamp', 'stamp'),
+               ('ledger_posting', 'balanced', 'check_postings'),
+               ('ledger_posting_line', 'lines_sum', 'check_lines'),
+               ('ledger_entry', 'has_postings', 'check_entry'),
+               ('ledger_hold', 'resolved_once', 'check_hold_change'),
+               ('ledger_account', 'nature_kept', 'check_account_change'))
+       AS g (tablename, name, function)
+  LEFT JOIN pg_trigger t ON t.tgrelid = g.tablename::regclass AND t.tgname = g.name
+  LEFT JOIN pg_proc f ON f.oid = t.tgfoid
+ WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A') OR f.proname <> 'ledger_' || g.function
+UNION ALL
+SELECT NULL, '', c.tablename || ' ' || c.name, 'on', 'missing or not valid'
+  FROM (VALUES ('ledger_account', 'account_nature_fk'),
+               ('ledger_account', 'account_held_not_negative'),
+               ('ledger_account', 'account_not_below_zero'),
+               ('ledger_account', 'account_one_slice'), ('ledger_account', 'account_in_book'),
+               ('ledger_entry', 'entry_of_this_transaction'),
+               ('ledger_posting', 'posting_amount_positive'),
+               ('ledger_posting', 'posting_one_per_seq'), ('ledger_posting', 'posting_entry_fk'),
+               ('ledger_posting', 'posting_account_fk'), ('ledger_posting', 'posting_ability_fk'),
+               ('ledger_posting_line', 'line_posting_fk'),
+               ('ledger_posting_line', 'line_one_per_fact'),
+               ('ledger_posting_line', 'line_one_per_number'),
+               ('ledger_hold', 'hold_amount_positive'), ('ledger_hold', 'hold_resolution'),
+               ('ledger_hold', 'hold_account_fk'), ('ledger_hold', 'hold_ability_fk'),
+               ('ledger_hold', 'hold_one_per_cause'))
+       AS c (tablename, name)
+ WHERE NOT EXISTS (SELECT FROM pg_constraint k
+                    WHERE k.conrelid = c.tablename::regclass AND k.conname = c.name
+                      AND k.convalidated)
+UNION ALL
+SELECT NULL, '', 'ledger_entry entry_reversed_once', 'on', 'missing or not valid'
+ WHERE NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                    WHERE i.indrelid = 'ledger_entry'::regclass AND i.indisunique AND i.indisvalid
+                      AND c.relname = 'entry_reversed_once')"""
+
+# Neither the product's role nor a member of it can write, not even a single column; nor become the
+# writer, for whom nobody logs in; nor switch triggers off.
+_RIGHTS: Final = """
+WITH product AS (
+  SELECT r.oid, r.rolname FROM pg_roles r
+    JOIN pg_roles p ON p.rolname = 'countinghouse_product'
+   WHERE pg_has_role(r.oid, p.oid, 'MEMBER') AND NOT r.rolsuper
+)
+SELECT NULL::bigint AS merchant_id, '' AS currency, c.relname || ' for ' || r.rolname AS subject,
+       'no right to write' AS expected, w.privilege AS found
+  FROM pg_class c
+ CROSS JOIN (VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS w (privilege)
+  JOIN product r ON r.oid <> c.relowner
+ WHERE c.oid IN ('ledger_entry'::regclass, 'ledger_posting'::regclass, 'ledger_account'::regclass,
+                 'ledger_posting_line'::regclass, 'ledger_hold'::regclass,
+                 'ledger_ability'::regclass, 'ledger_account_kind'::regclass,
+                 'ledger_accounting_day'::regclass)
+   AND CASE WHEN w.privilege IN ('INSERT', 'UPDATE')
+            THEN has_any_column_privilege(r.oid, c.oid, w.privilege)
+            ELSE has_table_privilege(r.oid, c.oid, w.privilege) END
+UNION ALL
+SELECT NULL, '', r.rolname, 'not the writer', 'a member of ' || w.rolname
+  FROM product r JOIN pg_roles w ON w.rolname = 'countinghouse_writer'
+   AND pg_has_role(r.oid, w.oid, 'MEMBER')
+UNION ALL
+SELECT NULL, '', w.rolname, 'nobody logs in as it', 'may log in'
+  FROM pg_roles w WHERE w.rolname = 'countinghouse_writer' AND w.rolcanlogin
+UNION ALL
+SELECT NULL, '', m.rolname, 'no superuser', 'a superuser'
+  FROM pg_auth_members a
+  JOIN pg_roles p ON p.oid = a.roleid AND p.rolname = 'countinghouse_product'
+  JOIN pg_roles m ON m.oid = a.member AND m.rolsuper"""
+
+# A posting or a hold that the law does not allow, and a reversal that is not the mirror of what it
+# names: rows that no function would have written.
+_LAW: Final = """
+SELECT p.merchant_id, p.currency, 'posting ' || p.id AS subject, 'an ability' AS expected,
+       concat_ws(' ', p.account_kind, p.operation, p.side) AS found
+  FROM ledger_posting p
+ WHERE NOT EXISTS (SELECT FROM ledger_ability a WHERE a.account_kind = p.account_kind
+                      AND a.operation = p.operation AND a.side = p.side)
+UNION ALL
+SELECT h.merchant_id, h.currency, 'hold ' || h.id, 'an ability',
+       concat_ws(' ', h.account_kind, h.operation, h.side)
+  FROM ledger_hold h
+ WHERE NOT EXISTS (SELECT FROM ledger_ability a WHERE a.account_kind = h.account_kind
+                      AND a.operation = h.operation AND a.side = h.side)
+UNION ALL
+SELECT p.merchant_id, p.currency, 'entry ' || p.entry_id, 'an entry that it reverses', 'none'
+  FROM ledger_posting p JOIN ledger_entry e ON e.merchant_id = p.merchant_id AND e.id = p.entry_id
+ WHERE p.operation = 'reverse' AND e.reverses_id IS NULL
+UNION ALL
+SELECT r.merchant_id, min(r.currency), 'entry ' || r.id, 'the mirror of entry ' || r.reverses_id,
+       'another'
+  FROM (SELECT e.merchant_id, e.id, e.reverses_id, p.account_id, p.amount_minor, p.currency,
+               p.side, CASE p.operation WHEN 'reverse' THEN 1 ELSE 1000000 END AS weight
+          FROM ledger_entry e
+          LEFT JOIN ledger_posting p ON p.merchant_id = e.merchant_id AND p.entry_id = e.id
+         WHERE e.reverses_id IS NOT NULL
+        UNION ALL
+        SELECT e.merchant_id, e.id, e.reverses_id, p.account_id, p.amount_minor, p.currency,
+               CASE p.side WHEN 'DR' THEN 'CR' ELSE 'DR' END, -1
+          FROM ledger_entry e
+          JOIN ledger_entry o ON o.merchant_id = e.merchant_id AND o.id = e.reverses_id
+           AND o.reverses_id IS NULL
+          JOIN ledger_posting p ON p.merchant_id = o.merchant_id AND p.entry_id = o.id) r
+ GROUP BY r.merchant_id, r.id, r.reverses_id, r.account_id, r.amount_minor, r.side
+HAVING sum(r.weight) <> 0"""
+
+_TRIGGERS: Final = """
+SELECT NULL::bigint AS merchant_id, '' AS currency, w.tablename || ' ' || g.name AS subject,
+       'on' AS expected, CASE WHEN t.oid IS NULL THEN 'missing' ELSE 'off' END AS found
+  FROM unnest(%(tables)s::text[]) AS w (tablename)
+ CROSS JOIN (VALUES ('refuse_change'), ('refuse_truncate')) AS g (name)
+  LEFT JOIN pg_trigger t ON t.tgrelid = ('public.' || w.tablename)::regclass
+   AND t.tgname = g.name AND t.tgfoid = 'public.foundation_refuse_change'::regproc
+ WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')"""
+
+_FILES: Final = (
+    ("foundation", "guards"),
+    ("ledger", "checks"),
+    ("ledger", "guards"),
+    ("ledger", "post"),
+    ("ledger", "bulk"),
+    ("channels", "guards"),
+)
+_FUNCTION: Final = re.compile(
+    r"CREATE (?:OR REPLACE )?FUNCTION (?:public\.)?(\w+)\s*\(.*?\bAS \$\$(.*?)\$\$", re.DOTALL
+)
+
+
+def guarded_history() -> Iterable[Finding]:
+    """
+    I4: history holds nothing that its functions would refuse, every guard is on and as it ships,
+    and the product's role cannot write.
+    """
+    yield from findings("I4", "A guard of the ledger is off.", _GUARDS, _RIGHTS)
+    yield from findings("I4", "History holds what its functions would have refused.", _LAW)
+    tables = [table for listed in append_only_tables for table in listed]
+    for row in sql.rows(_TRIGGERS, {"tables": tables}):
+        yield Finding(check="I4", message="A guard of history is off.", **row)
+    yield from _changed_functions()
+
+
+def _changed_functions() -> Iterator[Finding]:
+    """Compare the functions in the database with those that ship."""
+    shipped = {
+        name: body
+        for package, file in _FILES
+        for name, body in _FUNCTION.findall(sql.load(package, file))
+    }
+    stored = sql.rows(
+        "SELECT proname AS name, prosrc AS body FROM pg_proc"
+        " WHERE pronamespace = 'public'::regnamespace AND proname = ANY (%s)",
+        [list(shipped)],
+    )
+    found = {row["name"]: row["body"] for row in stored}
+    for name in sorted(shipped):
+        if found.get(name) != shipped[name]:
+            yield Finding(
+                check="I4",
+                merchant_id=None,
+                currency="",
+                subject=f"function {name}",
+                expected="as it ships",
+                found="missing" if name not in found else "changed",
+                message="A function of the ledger is not the one that ships.",
+            )
