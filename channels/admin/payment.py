@@ -7,9 +7,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Payment, Pricing, Unpriced
+from channels.selectors import pricing as prices
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 
@@ -22,6 +25,19 @@ TRAIL = columns.link(
     _("way of the money"),
     lambda row: ("settlement_payment_trail", row.pk, _("way of the money")),
 )
+
+
+@admin.display(description=_("how the fee came about"))
+def fee_told(payment: Payment) -> str | None:
+    """Tell the fee of one payment, step by step."""
+    known = Pricing.objects.filter(merchant=payment.merchant_id, payment=payment.pk)
+    of_price = ("payment", "fee_rule__merchant", "fee_rule__product", "fee_rule__channel")
+    pricing = known.select_related(*of_price).first()
+    if pricing is None:
+        return None
+    return format_html_join(
+        mark_safe("<br>"), "{}", ((line,) for line in prices.explain(pricing).lines)
+    )
 
 
 @admin.register(Payment)
@@ -45,8 +61,8 @@ class PaymentAdmin(KeysetAdmin):
     labels = {"intake": _("intake")}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Lead to the way of the money first."""
-        return [TRAIL, *super().get_fields(request, obj)]
+        """Lead to the way of the money first, then say how the fee came about."""
+        return [TRAIL, *super().get_fields(request, obj), fee_told]
 
 
 @admin.register(Pricing)

@@ -18,6 +18,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from channels.models import Payment, Pricing, RefundBooking
+from channels.selectors import pricing as prices
 from foundation.admin.columns import grouped
 from foundation.money import Money
 from ledger.admin.journal import of_entry
@@ -95,7 +96,8 @@ def _taken_in(payment: Payment) -> Station:
 def _priced(payment: Payment) -> Station:
     title = _("Priced")
     known = Pricing.objects.filter(merchant=payment.merchant_id, payment=payment.pk)
-    pricing = known.select_related("fee_rule", "chunk").first()
+    of_price = ("payment", "fee_rule__merchant", "fee_rule__product", "fee_rule__channel", "chunk")
+    pricing = known.select_related(*of_price).first()
     if pricing is None:
         return Station(title, note=_("No price yet: nothing is booked for it."))
     return Station(
@@ -103,6 +105,7 @@ def _priced(payment: Payment) -> Station:
         (
             Fact(_("fee"), grouped(Money(pricing.fee_minor, payment.currency)), _address(pricing)),
             Fact(_("fee version"), str(pricing.fee_rule), _address(pricing.fee_rule)),
+            *(Fact(_("how it came about"), line) for line in prices.explain(pricing).lines),
             Fact(_("clearing chunk"), str(pricing.chunk_id), _address(pricing.chunk)),
         ),
     )
