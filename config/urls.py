@@ -12,9 +12,11 @@ from channels.api import refund as refund_api
 from config import health
 from foundation.api import problem
 from foundation.portal import sign_in
+from ledger.api import statement as statement_api
 from ledger.portal import statement
 from merchants.api import me as me_api
 from merchants.portal import membership, payment_password
+from settlement.api import item as item_api
 from settlement.api import merchant_balance as balance_api
 from settlement.api import withdrawal as withdrawal_api
 from settlement.portal import home, item, withdrawal
@@ -32,8 +34,10 @@ portal = [
 v1: list[URLPattern | URLResolver] = [
     *me_api.urlpatterns,
     *balance_api.urlpatterns,
+    *statement_api.urlpatterns,
     *payment_api.urlpatterns,
     *refund_api.urlpatterns,
+    *item_api.urlpatterns,
     *withdrawal_api.urlpatterns,
 ]
 api: list[URLPattern | URLResolver] = [

@@ -198,6 +198,15 @@ class SearchHit:
     url: str
 
 
+class CauseNamer(Protocol):
+    """
+    Tells, from the `source_id` of one kind of journal entry alone, the number by which people know
+    what caused it.
+    """
+
+    def __call__(self, *, merchant_id: int, source_id: str) -> str: ...
+
+
 class SearchProvider(Protocol):
     """Finds things by exact number or prefix; bounded, and only what `user` may see."""
 
@@ -226,6 +235,7 @@ fact_listeners: Registry[FactListener] = Registry("fact_listeners")
 work_items: Registry[Callable[[], Iterable[WorkItem]]] = Registry("work_items")
 trail_providers: Registry[TrailProvider] = Registry("trail_providers")
 fact_namers: Registry[FactNamer] = Registry("fact_namers")
+cause_namers: Registry[CauseNamer] = Registry("cause_namers")
 overview_panels: Registry[Callable[[datetime], Panel]] = Registry("overview_panels")
 search_providers: Registry[SearchProvider] = Registry("search_providers")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")

@@ -13,12 +13,13 @@ class SettlementConfig(AppConfig):
     def ready(self) -> None:
         """Listen to what lower floors announce, and offer what `verify` asks of settling."""
         from foundation import registries
-        from settlement.selectors import invariants
+        from settlement.selectors import cause_number, invariants
         from settlement.selectors import payout_invariants as payouts
         from settlement.services import (
             due,
             payout_channel,
             payout_decision,
+            payout_journal,
             schedule,
             standing_instruction,
             withdrawal_review,
@@ -48,6 +49,9 @@ class SettlementConfig(AppConfig):
                 "settlement_payout_status",
             ),
         )
+        registries.cause_namers.register("settlement", cause_number.of_settlement)
+        for kind in (payout_journal.PAID, payout_journal.RETURNED, payout_journal.RESOLVED):
+            registries.cause_namers.register(kind, cause_number.of_payout)
         for action in (
             payout_channel.STATUS_ACTION,
             payout_decision.ACTION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
@@ -141,6 +141,21 @@ class Instant(serializers.DateTimeField):
             self.fail("instant_malformed")
 
 
+class Day(serializers.DateField):
+    """An ISO 8601 calendar day, years 2000 to 2199."""
+
+    default_error_messages = {"day_malformed": _("Not a day: 2026-01-31 is one.")}
+
+    def to_internal_value(self, value: Any) -> date:
+        """Return the day. Raises ValidationError."""
+        if not isinstance(value, str) or not re.fullmatch(PATTERNS["day"], value):
+            self.fail("day_malformed")
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail("day_malformed")
+
+
 class NoQuery(StrictInput):
     """No parameter at all."""
 
@@ -160,6 +175,23 @@ class PageQuery(BookQuery):
     cursor = StrictText(
         required=False, max_length=600, help_text=_("`next_cursor` of the page before.")
     )
+
+
+class DatedPageQuery(PageQuery):
+    """One page of a list, in a range of days."""
+
+    since = Day(required=False, help_text=_("The first day, included."))
+    until = Day(required=False, help_text=_("The last day, included."))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse days that end before they begin."""
+        since, until = attrs.get("since"), attrs.get("until")
+        if since and until and until < since:
+            message = serializers.ErrorDetail(
+                str(_("The last day lies before the first.")), code="days_reversed"
+            )
+            raise serializers.ValidationError({"until": [message]})
+        return attrs
 
 
 class NumberedPageQuery(PageQuery):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from django import forms
@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from foundation import clock, registries
+from foundation import clock
 from foundation.money import Money
 from ledger.portal.operation import name_of
 from ledger.selectors import balance as balances
@@ -197,17 +197,12 @@ def _chunks(movements: Iterator[Movement], size: int) -> Iterator[list[Movement]
 
 def _rows(found: Sequence[Movement], merchant_id: int, currency: str) -> Iterator[Row]:
     """Yield movements with the numbers by which people know their causes."""
-    numbers: dict[str, Mapping[int, str]] = {}
-    for kind in {movement.fact_kind for movement in found if movement.fact_kind}:
-        if kind in registries.fact_namers:
-            ids = [m.fact_id for m in found if m.fact_kind == kind and m.fact_id is not None]
-            numbers[kind] = registries.fact_namers.get(kind)(merchant_id=merchant_id, fact_ids=ids)
-    for movement in found:
-        known = numbers.get(movement.fact_kind, {})
+    references = statements.references(merchant_id=merchant_id, found=found)
+    for movement, reference in zip(found, references, strict=True):
         yield Row(
             movement.posted_at,
             name_of(movement.operation),
-            known.get(movement.fact_id or 0, movement.source_id),
+            reference,
             Money(movement.amount_minor, currency),
             Money(movement.balance_after, currency),
         )
@@ -223,17 +218,12 @@ def _code(account: Balance) -> str:
 
 def _span(form: StatementForm, merchant_id: int) -> Span:
     """Return the movements of whole business days, from cut-off to cut-off."""
-    since, until = form.cleaned_data.get("since"), form.cleaned_data.get("until")
-    return statements.span(
+    return statements.span_of_days(
         merchant_id=merchant_id,
         account_id=form.chosen.account_id,
-        since=_begins(since) - timedelta(microseconds=1) if since else None,
-        until=_begins(until + timedelta(days=1)) - timedelta(microseconds=1) if until else None,
+        since=form.cleaned_data.get("since"),
+        until=form.cleaned_data.get("until"),
     )
-
-
-def _begins(day: date) -> datetime:
-    return datetime.combine(day, clock.cut_off(), clock.zone()).astimezone(UTC)
 
 
 def _position(text: str) -> Position | None:

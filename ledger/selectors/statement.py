@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection
 
 from config.errors import DomainError
+from foundation import clock, registries
 
 _COLUMNS = """seq, line_no, posted_at, operation, amount_minor, balance_after, entry_id, fact_kind,
   fact_id, source_kind, source_id"""
 
 # Lines first; a posting shows by itself only where it has no lines. A posting whose lines lie past
 # the page sorts after all of them, so the LIMIT cuts it off: no flag and no look-ahead is needed.
-_PAGE = f"""
+_TEMPLATE = f"""
 WITH account AS MATERIALIZED (
   SELECT normal_side FROM ledger_account WHERE merchant_id = %(merchant_id)s AND id = %(account_id)s
 ), lines AS MATERIALIZED (
   SELECT l.seq, l.line_no, l.amount_minor, l.balance_after, l.fact_kind, l.fact_id
-    FROM ledger_posting_line l
+    FROM ledger_posting_line l <join>
    WHERE l.merchant_id = %(merchant_id)s AND l.account_id = %(account_id)s
-     AND (l.seq, l.line_no) < (%(seq)s, %(line_no)s) AND l.seq > %(floor)s
+     AND (l.seq, l.line_no) < (%(seq)s, %(line_no)s) AND l.seq > %(floor)s <only>
    ORDER BY l.seq DESC, l.line_no DESC LIMIT %(limit)s
 ), postings AS MATERIALIZED (
   SELECT p.seq, p.posted_at, p.operation, p.side, p.amount_minor, p.balance_after, p.entry_id
     FROM ledger_posting p
    WHERE p.merchant_id = %(merchant_id)s AND p.account_id = %(account_id)s
-     AND p.seq < %(seq)s AND p.seq > %(floor)s
+     AND p.seq < %(seq)s AND p.seq > %(floor)s <only>
    ORDER BY p.seq DESC LIMIT %(limit)s
 ), page AS (
   SELECT l.seq, l.line_no, p.posted_at, p.operation, l.amount_minor, l.balance_after, p.entry_id,
@@ -47,6 +48,14 @@ SELECT {_COLUMNS} FROM page
   JOIN (SELECT id, source_kind, source_id FROM ledger_entry WHERE merchant_id = %(merchant_id)s) e
     ON e.id = page.entry_id
  ORDER BY seq DESC, line_no DESC"""
+
+_PAGE = _TEMPLATE.replace("<join>", "").replace("<only>", "")
+# Of one operation: it is the posting's, and there are far fewer postings than lines.
+_PAGE_OF_OPERATION = _TEMPLATE.replace(
+    "<join>",
+    "JOIN ledger_posting p ON p.merchant_id = l.merchant_id AND p.account_id = l.account_id"
+    " AND p.seq = l.seq",
+).replace("<only>", "AND p.operation = %(operation)s")
 
 _TOP = 2**62
 
@@ -129,6 +138,27 @@ def span(
     return Span(merchant_id, account_id, int(floor), int(last), int(opening), int(closing))
 
 
+def span_of_days(
+    *, merchant_id: int, account_id: int, since: date | None, until: date | None
+) -> Span:
+    """
+    Return the span of whole business days, from cut-off to cut-off, both days included.
+
+    None means from the beginning, or up to now.
+    """
+    moment = timedelta(microseconds=1)
+    return span(
+        merchant_id=merchant_id,
+        account_id=account_id,
+        since=_begins(since) - moment if since else None,
+        until=_begins(until + timedelta(days=1)) - moment if until else None,
+    )
+
+
+def _begins(day: date) -> datetime:
+    return datetime.combine(day, clock.cut_off(), clock.zone()).astimezone(UTC)
+
+
 def page(
     *,
     merchant_id: int,
@@ -136,9 +166,10 @@ def page(
     below: Position | None = None,
     limit: int = 50,
     within: Span | None = None,
+    operation: str = "",
 ) -> list[Movement]:
     """
-    Return at most `limit` movements, latest first, below a position.
+    Return at most `limit` movements, latest first, below a position; "" is of every operation.
 
     One indexed statement at any depth; no OFFSET, no count.
     """
@@ -146,7 +177,7 @@ def page(
     start = below if below is not None else top
     with connection.cursor() as cursor:
         cursor.execute(
-            _PAGE,
+            _PAGE_OF_OPERATION if operation else _PAGE,
             {
                 "merchant_id": merchant_id,
                 "account_id": account_id,
@@ -154,9 +185,34 @@ def page(
                 "line_no": start.line_no,
                 "floor": within.floor_seq if within else 0,
                 "limit": limit,
+                "operation": operation,
             },
         )
         return [Movement(*row) for row in cursor.fetchall()]
+
+
+def references(*, merchant_id: int, found: Sequence[Movement]) -> list[str]:
+    """
+    Return the number by which people know the cause of each movement: of its payment or refund,
+    else of what its entry was made for. One statement per kind of fact.
+    """
+    numbers: dict[str, Mapping[int, str]] = {}
+    for kind in {movement.fact_kind for movement in found if movement.fact_kind}:
+        if kind in registries.fact_namers:
+            ids = [m.fact_id for m in found if m.fact_kind == kind and m.fact_id is not None]
+            numbers[kind] = registries.fact_namers.get(kind)(merchant_id=merchant_id, fact_ids=ids)
+    return [
+        numbers.get(movement.fact_kind, {}).get(movement.fact_id or 0)
+        or _cause(merchant_id, movement)
+        for movement in found
+    ]
+
+
+def _cause(merchant_id: int, movement: Movement) -> str:
+    if movement.source_kind not in registries.cause_namers:
+        return movement.source_id
+    name = registries.cause_namers.get(movement.source_kind)
+    return name(merchant_id=merchant_id, source_id=movement.source_id)
 
 
 def movements(*, within: Span, page_size: int = 1000) -> Iterator[Movement]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 from django.db import models
@@ -14,6 +15,11 @@ from django.utils.translation import pgettext_lazy
 from foundation.models import Fact, FactForeignKey
 from ledger.models import Hold, JournalEntry
 from settlement.models.batch import Batch
+
+
+def number_of(merchant_id: int, run_date: date, cycle: int, currency: str) -> str:
+    """Return an item's number outside: routing number, date and cycle of the run, currency."""
+    return f"S{merchant_id:07d}-{run_date:%Y%m%d}-{cycle}-{currency}"
 
 
 class Item(Fact):
@@ -95,6 +101,11 @@ class Item(Fact):
                 name="item_unfinished",
             )
         ]
+
+    @property
+    def number(self) -> str:
+        """By which people know it."""
+        return number_of(self.merchant_id, self.run_date, self.cycle, self.currency)
 
     def __str__(self) -> str:
         return f"{self.run_date}/{self.cycle} {self.net_minor} {self.currency}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.db.models import Q
 
@@ -14,6 +15,7 @@ from foundation.money import Money
 from settlement.models import Item, Line
 from settlement.models.due import SourceKind
 
+_NUMBER: Final = re.compile(r"S([0-9]{7,18})-([0-9]{8})-([0-9]{1,4})-([A-Z]{3})")
 _Fact = tuple[str, str, datetime | None, int | None]  # number, order number, when, amount
 
 
@@ -45,10 +47,26 @@ class SettledFact:
 
 
 def of_merchant(
-    *, merchant_id: int, below: ItemPosition | None = None, limit: int = 50
+    *,
+    merchant_id: int,
+    below: ItemPosition | None = None,
+    limit: int = 50,
+    since: date | None = None,
+    until: date | None = None,
+    currency: str = "",
 ) -> list[Item]:
-    """Return a merchant's settlements, latest first, below a position (item_one_per_cycle)."""
+    """
+    Return a merchant's settlements, latest first, below a position (item_one_per_cycle).
+
+    `since` and `until` are run dates, both included.
+    """
     found = Item.objects.filter(merchant_id=merchant_id)
+    if since is not None:
+        found = found.filter(run_date__gte=since)
+    if until is not None:
+        found = found.filter(run_date__lte=until)
+    if currency:
+        found = found.filter(currency=currency)
     if below is not None:
         found = found.filter(
             Q(run_date__lt=below.run_date)
@@ -62,6 +80,21 @@ def of_merchant(
 def numbered(*, merchant_id: int, item_id: int) -> Item | None:
     """Return a merchant's settlement, None if it is not his."""
     return Item.objects.filter(merchant_id=merchant_id, id=item_id).first()
+
+
+def by_number(*, merchant_id: int, number: str) -> Item | None:
+    """Return a merchant's settlement by its number, None if it is not his."""
+    parts = _NUMBER.fullmatch(number)
+    if parts is None or int(parts[1]) != merchant_id:
+        return None
+    try:
+        run_date = date.fromisoformat(parts[2])
+    except ValueError:
+        return None
+    found = Item.objects.filter(
+        merchant_id=merchant_id, run_date=run_date, cycle=int(parts[3]), currency=parts[4]
+    ).first()
+    return found if found is not None and found.number == number else None
 
 
 def lines(*, item: Item, after: int = 0, limit: int = 50) -> list[SettledFact]:

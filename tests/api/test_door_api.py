@@ -6,77 +6,16 @@ import json
 from typing import Any
 
 import pytest
-from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 
 from channels.models import Payment
 from foundation.models import IdempotencyKey
 from ledger.models import JournalEntry
-from merchants.models import ApiKey, BankAccount, Merchant, Scope
-from merchants.models.api_key import KIND_SCOPES
-from merchants.services import api_key as api_keys
+from merchants.models import Scope
 from settlement.models import Withdrawal
+from tests.api.caller import PAYMENT, Caller, wish
 from tests.factories import payout as make
 from tests.factories.merchants import MerchantFactory
 from tests.factories.payout import NOON
-
-PAYMENT = {
-    "payment_no": "P-1",
-    "order_no": "O-1",
-    "product": "qr",
-    "channel": "wx",
-    "amount_minor": 100_00,
-    "currency": "CNY",
-    "captured_at": "2026-03-02T10:00:00+08:00",
-}
-
-
-class Caller:
-    """A program with a key."""
-
-    def __init__(self, merchant: Merchant | None, *scopes: str, kind: str = "") -> None:
-        kind = kind or ("MERCHANT" if merchant else "INSTITUTION")
-        chosen = scopes or [str(scope) for scope in KIND_SCOPES[kind]]
-        made = api_keys.create(
-            merchant=merchant, name=f"door {kind}", scopes=chosen, at=NOON, kind=kind
-        )
-        self.key: ApiKey = made.key
-        self.client = Client(raise_request_exception=False)
-        self.head = {"Authorization": f"Bearer {made.token}"}
-
-    def get(self, path: str, **params: Any) -> Any:
-        return self.client.get(f"/api/v1/{path}", params, headers=self.head)
-
-    def post(self, path: str, body: Any, key: str | None = "k-1", **head: str) -> Any:
-        headers = self.head | ({"Idempotency-Key": key} if key else {}) | head
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.client.post(
-            f"/api/v1/{path}", raw, content_type="application/json", headers=headers
-        )
-
-
-def wish(account: BankAccount, **changes: Any) -> dict[str, Any]:
-    return {
-        "order_no": "A-1",
-        "amount_minor": 10_00,
-        "currency": "CNY",
-        "payee": str(account.uuid),
-    } | changes
-
-
-def routes() -> list[tuple[str, type]]:
-    """Every address of version 1 with its view."""
-    found: list[tuple[str, type]] = []
-
-    def walk(patterns: list[Any], prefix: str) -> None:
-        for each in patterns:
-            if isinstance(each, URLResolver):
-                walk(each.url_patterns, prefix + str(each.pattern))
-            elif isinstance(each, URLPattern) and prefix == "api/v1/":
-                found.append((str(each.pattern), each.callback.cls))
-
-    walk(get_resolver().url_patterns, "")
-    return found
 
 
 @pytest.mark.django_db
@@ -298,34 +237,6 @@ class TestRefusals:
 
 @pytest.mark.django_db
 class TestForeignBooks:
-    def test_answer_404_at_every_route(self) -> None:
-        mine, theirs = make.payee(100_00), make.payee(100_00)
-        owner, house = Caller(theirs.merchant), Caller(None)
-        number = owner.post("withdrawals", wish(theirs)).json()["number"]
-        house.post("payments", PAYMENT | {"merchant_no": theirs.merchant.merchant_no})
-        stranger = Caller(mine.merchant)
-        foreign = {"payments": "P-1", "refunds": "R-1", "balances": "CNY", "withdrawals": number}
-        walked = set()
-
-        for pattern, view in routes():
-            noun = pattern.split("/")[0]
-            path = pattern.replace("<str:number>", foreign.get(noun, "x"))
-            path = path.replace("<str:currency>", "JPY")
-            walked.add(pattern)
-            if "GET" in view.required_scopes:
-                if "<" in pattern:
-                    assert stranger.get(path).status_code == 404, path
-                named = stranger.get(path, merchant_no=theirs.merchant.merchant_no)
-                assert named.status_code == 404, path
-                assert stranger.get(path, merchant_no="HOUSE").status_code == 404, path
-            if "POST" in view.required_scopes and "<" in pattern:
-                assert stranger.post(path, {}).status_code == 404, path
-        payee = stranger.post("withdrawals", wish(theirs))
-        assert payee.status_code == 404
-        assert len(walked) >= 9
-        assert Withdrawal.objects.filter(merchant=mine.merchant).count() == 0
-        assert owner.get(f"withdrawals/{number}").json()["status"] == "HELD"
-
     def test_are_named_by_the_institution(self) -> None:
         account = make.payee(100_00)
         house = Caller(None)

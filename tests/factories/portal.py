@@ -53,9 +53,17 @@ def shop(at: datetime, **fields: Any) -> Shop:
     return Shop(merchant, owner, account)
 
 
-def trade(made: Shop, folder: Path, at: datetime, *, days: int = 12, per_day: int = 6) -> None:
+def trade(
+    made: Shop,
+    folder: Path,
+    at: datetime,
+    *,
+    days: int = 12,
+    per_day: int = 6,
+    settled: Sequence[int] = (6, 3),
+) -> None:
     """
-    Import days of payments and refunds up to `at`, and settle what was due three days before.
+    Import days of payments and refunds up to `at`, and settle on some days before `at`.
 
     Fees are 0.60 percent, a withdrawal costs 1.00. Commits: for tests with a database of their own.
     """
@@ -81,7 +89,7 @@ def trade(made: Shop, folder: Path, at: datetime, *, days: int = 12, per_day: in
         effective_from=clock.business_date(at - timedelta(days=365)),
         fixed_minor=1_00,
     )
-    for before in (6, 3):
+    for before in settled:
         day = clock.business_date(at - timedelta(days=before))
         call_command("settle", "--date", day.isoformat(), "--inline", verbosity=0)
 
