@@ -7,8 +7,7 @@ WITH sums AS MATERIALIZED (
    GROUP BY c.merchant_id, c.currency
 ), posting AS (
   SELECT c.merchant_id, c.currency, 'channel_receivable' AS kind, ch.code AS ref_id,
-      'clear' AS operation,
-         'DR' AS side, sum(c.amount_minor)::bigint AS amount
+         'clear' AS operation, 'DR' AS side, sum(c.amount_minor)::bigint AS amount
     FROM pg_temp.clearing_payment c JOIN channels_channel ch ON ch.id = c.channel_id
    WHERE c.fee_rule_id IS NOT NULL GROUP BY c.merchant_id, c.currency, ch.code
   UNION ALL

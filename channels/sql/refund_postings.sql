@@ -6,7 +6,7 @@ WITH posting AS (
     FROM pg_temp.clearing_refund GROUP BY 1, 2
   UNION ALL
   SELECT merchant_id, currency, 'merchant_available', '', 'refund', 'DR',
-      sum(from_available_minor)::bigint
+         sum(from_available_minor)::bigint
     FROM pg_temp.clearing_refund GROUP BY 1, 2
   UNION ALL
   SELECT merchant_id, currency, 'merchant_debt', '', 'owe', 'DR', sum(to_debt_minor)::bigint
@@ -16,7 +16,7 @@ WITH posting AS (
     FROM pg_temp.clearing_refund GROUP BY 1, 2
   UNION ALL
   SELECT r.merchant_id, r.currency, 'channel_receivable', ch.code, 'refund', 'CR',
-      sum(r.amount_minor)::bigint
+         sum(r.amount_minor)::bigint
     FROM pg_temp.clearing_refund r JOIN channels_channel ch ON ch.id = r.channel_id GROUP BY 1, 2, 4
 )
 INSERT INTO ledger_intake_posting (call_id, merchant_id, source_kind, source_id, account_id,

@@ -8,8 +8,8 @@ BEGIN
   END IF;
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'countinghouse_product') THEN
     GRANT USAGE ON SCHEMA public TO countinghouse_product;
-    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE,
-        DELETE ON TABLES TO countinghouse_product;
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public
+      GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO countinghouse_product;
     ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO countinghouse_product;
   END IF;
 END $$;

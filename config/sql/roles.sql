@@ -2,8 +2,7 @@
 -- (docs/decisions/0004-roles.md). Roles belong to the server, so tests and several checkouts on one
 -- server share them. Safe to run again.
 --   countinghouse_writer   nobody logs in as it; owns the functions that write the ledger
---   countinghouse_product  group: what the running product may do (EXECUTE and SELECT on the
---   ledger, no write)
+--   countinghouse_product  group: what the running product may do (call and read the ledger)
 --   countinghouse_owner    migrates; member of writer so that it can hand functions over to it
 --   countinghouse_app      the product's log-in
 DO $$
@@ -22,6 +21,6 @@ BEGIN
   END IF;
   GRANT countinghouse_writer TO countinghouse_owner;
   GRANT countinghouse_product TO countinghouse_app;
--- another checkout made them this very moment
-EXCEPTION WHEN unique_violation OR duplicate_object THEN NULL;
+EXCEPTION WHEN unique_violation OR duplicate_object THEN
+  NULL;  -- another checkout made them this very moment
 END $$;

@@ -4,12 +4,11 @@
 CREATE OR REPLACE FUNCTION public.foundation_refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RAISE EXCEPTION 'append_only: % refuses %', TG_TABLE_NAME,
-      TG_OP USING ERRCODE = 'restrict_violation';
+  RAISE EXCEPTION 'append_only: % refuses %', TG_TABLE_NAME, TG_OP
+    USING ERRCODE = 'restrict_violation';
 END $$;
 
--- A fact stays in the book it was written in (scale-out K1; a spread database refuses this by
--- itself).
+-- A fact stays in the book it was written in; a spread database refuses this by itself.
 CREATE OR REPLACE FUNCTION public.foundation_keep_merchant() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -27,15 +27,13 @@ BEGIN
         old_row := old_row - name;
         new_row := new_row - name;
       ELSE
-        old_row := CASE WHEN old_row IS NOT NULL THEN old_row || jsonb_build_object(name,
-            '***') END;
-        new_row := CASE WHEN new_row IS NOT NULL THEN new_row || jsonb_build_object(name,
-            '*** (new)') END;
+        old_row := old_row || jsonb_build_object(name, '***');  -- null stays null
+        new_row := new_row || jsonb_build_object(name, '*** (new)');
       END IF;
     END IF;
   END LOOP;
-  INSERT INTO public.foundation_history ("table", row_id, operation, before, after, actor,
-      request_id)
+  INSERT INTO public.foundation_history
+    ("table", row_id, operation, before, after, actor, request_id)
   VALUES (TG_TABLE_NAME, coalesce(new_row, old_row) ->> key, TG_OP, old_row, new_row,
     coalesce(nullif(current_setting('countinghouse.actor', true), ''), 'database:' || session_user),
     coalesce(current_setting('countinghouse.request_id', true), ''));

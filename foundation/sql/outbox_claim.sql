@@ -17,5 +17,4 @@ WHERE message.merchant_id = due.merchant_id AND message.id = due.id
   AND message.state IN ('PENDING', 'SENT') AND message.next_try_at <= statement_timestamp()
   AND (message.lease_expires_at IS NULL OR message.lease_expires_at <= statement_timestamp())
 RETURNING message.id, message.merchant_id, message.kind, message.payload, message.fence,
-    message.tries,
-  message.actor, message.request_id
+  message.tries, message.actor, message.request_id

@@ -8,8 +8,7 @@ BEGIN
   IF (NEW.merchant_id, NEW.uuid, NEW.number_hash, NEW.holder, NEW.currency)
     IS DISTINCT FROM (OLD.merchant_id, OLD.uuid, OLD.number_hash, OLD.holder, OLD.currency) THEN
     RAISE EXCEPTION 'bank_account_fixed: number, holder and currency of account % cannot change',
-        OLD.id
-      USING ERRCODE = 'check_violation';
+      OLD.id USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;
 END $$;
@@ -36,9 +35,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF (NEW.kind = 'MERCHANT') = EXISTS (
     SELECT FROM public.merchants_merchant WHERE id = NEW.merchant_id AND kind = 'HOUSE') THEN
-    RAISE EXCEPTION 'api_key_book: a key of kind % does not belong into book %', NEW.kind,
-        NEW.merchant_id
-      USING ERRCODE = 'check_violation';
+    RAISE EXCEPTION 'api_key_book: a key of kind % does not belong into book %',
+      NEW.kind, NEW.merchant_id USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;
 END $$;
