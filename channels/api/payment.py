@@ -48,7 +48,9 @@ class RecordedOutput(serializers.Serializer[Payment]):
     currency = serializers.CharField()
     captured_at = serializers.DateTimeField()
     business_date = serializers.DateField()
-    payer_ref = serializers.CharField()
+    payer_ref = serializers.CharField(
+        source="payer_masked", help_text=gettext_lazy("Masked: it is not kept as it came.")
+    )
     code_kind = serializers.CharField()
 
 

@@ -90,7 +90,9 @@ class Payment(Fact):
     currency = models.CharField(_("currency"), max_length=3)
     captured_at = models.DateTimeField(_("captured at"))
     business_date = models.DateField(_("business date"))
-    payer_ref = models.CharField(_("payer reference"), max_length=64, blank=True)
+    # Who paid, never as it came (docs/decisions/0011-payer-references.md).
+    payer_hash = models.BinaryField(_("look-up hash of the payer"), max_length=32, null=True)
+    payer_masked = models.CharField(_("payer reference"), max_length=64, blank=True)
     code_kind = models.CharField(_("code kind"), max_length=20, blank=True)
     intake = models.ForeignKey(Intake, models.PROTECT, db_constraint=False, db_index=False)
 

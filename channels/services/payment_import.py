@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -9,7 +10,7 @@ import psycopg
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from channels.services import code
+from channels.services import code, payer
 from foundation import actor, csv_intake, retry, sql
 from foundation.csv_intake import Check, Progress, Rule, Source, Staged
 from foundation.csv_intake.command import Outcome
@@ -89,6 +90,7 @@ def store(staged: Staged, *, name: str, at: datetime, wait_for_others: bool = Tr
     csv_intake.find_bad(staged, _rules(), joins=_JOINS)
     csv_intake.duplicates(staged, ["payment_no", "merchant_no"], "payment_no")
     csv_intake.raise_if_bad(staged)
+    payer.seal(staged)
     known = sql.rows(
         f"SELECT count(*) AS n FROM {staged.table} s JOIN merchants_merchant m"
         " ON m.merchant_no = s.merchant_no JOIN channels_payment k"
@@ -108,6 +110,7 @@ def store(staged: Staged, *, name: str, at: datetime, wait_for_others: bool = Tr
         table=staged.table,
         amount_minor=csv_intake.amount_minor("amount"),
         currencies=csv_intake.CURRENCIES,
+        payers=payer.TABLE,
         on_conflict="ON CONFLICT (payment_no, merchant_id) DO NOTHING" if wait_for_others else "",
     )
     new = int(
@@ -131,7 +134,9 @@ def store(staged: Staged, *, name: str, at: datetime, wait_for_others: bool = Tr
 def _refuse_conflicts(staged: Staged) -> None:
     csv_intake.conflicts(
         staged,
-        _KNOWN + f" JOIN {csv_intake.CURRENCIES} ON currency.code = k.currency",
+        _KNOWN
+        + f" JOIN {csv_intake.CURRENCIES} ON currency.code = k.currency"
+        + f" LEFT JOIN {payer.TABLE} y ON y.row_no = s.row_no",
         {
             "order_no": ("s.order_no", "k.order_no"),
             "product": ("s.product", "kp.code"),
@@ -143,9 +148,10 @@ def _refuse_conflicts(staged: Staged) -> None:
                 " currency.exponent)",
             ),
             "captured_at": ("s.captured_at::timestamptz", "k.captured_at"),
-            "payer_ref": ("s.payer_ref", "k.payer_ref"),
+            "payer_ref": ("y.payer_hash", "k.payer_hash"),
             "code_kind": ("s.code_kind", "k.code_kind"),
         },
+        shown={"payer_ref": ("y.payer_masked", "k.payer_masked")},
     )
     csv_intake.raise_if_bad(staged)
 
@@ -163,7 +169,7 @@ def _rules() -> list[Rule]:
         csv_intake.amount("amount"),
         csv_intake.currency(),
         csv_intake.instant("captured_at"),
-        csv_intake.text("payer_ref", 64, required=False),
+        replace(csv_intake.text("payer_ref", 64, required=False), secret=True),
         csv_intake.choice("code_kind", ["static", "dynamic", "scanner"], required=False),
     ]
 

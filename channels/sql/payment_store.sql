@@ -2,16 +2,18 @@
 -- will be cleared. `business_date` is computed here, once, and never again.
 WITH stored AS (
   INSERT INTO channels_payment (merchant_id, payment_no, order_no, product_id, channel_id,
-         amount_minor, currency, captured_at, business_date, payer_ref, code_kind, intake_id)
+         amount_minor, currency, captured_at, business_date, payer_hash,
+         payer_masked, code_kind, intake_id)
   SELECT m.id, s.payment_no, s.order_no, p.id, c.id, {amount_minor}, s.currency,
          s.captured_at::timestamptz,
          ((s.captured_at::timestamptz AT TIME ZONE %(zone)s) - %(cut_off)s::interval)::date,
-         s.payer_ref, s.code_kind, %(intake_id)s
+         y.payer_hash, coalesce(y.payer_masked, ''), s.code_kind, %(intake_id)s
     FROM {table} s
     JOIN merchants_merchant m ON m.merchant_no = s.merchant_no
     JOIN channels_product p ON p.code = s.product
     JOIN channels_channel c ON c.code = s.channel
     JOIN {currencies} ON currency.code = s.currency
+    LEFT JOIN {payers} y ON y.row_no = s.row_no
    WHERE NOT %(some_known)s OR NOT EXISTS (
            SELECT FROM channels_payment k
             WHERE k.payment_no = s.payment_no AND k.merchant_id = m.id)

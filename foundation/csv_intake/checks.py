@@ -35,6 +35,8 @@ _INSTANT: Final = (
     "(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])$"
 )
 
+HIDDEN: Final = "***"  # stands for a secret value in a report
+
 # A FROM item (code, exponent) of all currencies: LEFT JOIN ... ON currency.code = s.currency
 CURRENCIES: Final = "(VALUES {}) AS currency (code, exponent)".format(
     ", ".join(f"('{code}', {exponent})" for code, exponent in money.CURRENCIES.items())
@@ -57,12 +59,14 @@ class Rule:
 
     `probe`, where given, is a cheap condition under which none of them fires; it may raise a
     DataError on a bad value. `plain` says that visible ASCII passes whatever the probe leaves out.
+    `secret` values are not repeated in reports.
     """
 
     column: str
     checks: tuple[Check, ...]
     probe: str = ""
     plain: bool = False
+    secret: bool = False
 
     def case(self, answer: str = "reason") -> str:
         """Return the SQL expression of the first reason (or its detail), null for a good value."""
@@ -172,7 +176,7 @@ def find_bad(staged: Staged, rules: Sequence[Rule], *, joins: str = "") -> None:
         return
     reasons = ", ".join(rule.case() for rule in rules)
     lines = ", ".join(
-        f"('{rule.column}', s.{rule.column}, {rule.case()}, {rule.case('detail')})"
+        f"('{rule.column}', {_reported(rule)}, {rule.case()}, {rule.case('detail')})"
         for rule in rules
     )
     sql.execute(
@@ -182,6 +186,10 @@ def find_bad(staged: Staged, rules: Sequence[Rule], *, joins: str = "") -> None:
         f" CROSS JOIN LATERAL (VALUES {lines}) AS c (name, value, reason, detail)"
         f" WHERE coalesce({reasons}) IS NOT NULL AND c.reason IS NOT NULL"
     )
+
+
+def _reported(rule: Rule) -> str:
+    return f"'{HIDDEN}'" if rule.secret else f"s.{rule.column}"
 
 
 def _all_fine(staged: Staged, rules: Sequence[Rule], joins: str) -> bool:
@@ -218,16 +226,24 @@ def duplicates(staged: Staged, keys: Sequence[str], column: str) -> None:
     )
 
 
-def conflicts(staged: Staged, join: str, compared: Mapping[str, tuple[str, str]]) -> None:
+def conflicts(
+    staged: Staged,
+    join: str,
+    compared: Mapping[str, tuple[str, str]],
+    *,
+    shown: Mapping[str, tuple[str, str]] | None = None,
+) -> None:
     """
     List every value that differs from the stored row of the same number, naming both.
 
     `join` brings in the stored row (JOIN ... ON ...). `compared` maps a column to two SQL
-    expressions of the same type: what the file says and what is stored. Call it when `find_bad`
-    found nothing, so that casts are safe.
+    expressions of the same type: what the file says and what is stored; `shown` to what is named
+    in their place. Call it when `find_bad` found nothing, so that casts are safe.
     """
+    named = {**compared, **(shown or {})}
     lines = ", ".join(
-        f"('{column}', ({ours})::text, ({stored})::text, ({ours}) IS DISTINCT FROM ({stored}))"
+        f"('{column}', ({named[column][0]})::text, ({named[column][1]})::text,"
+        f" ({ours}) IS DISTINCT FROM ({stored}))"
         for column, (ours, stored) in compared.items()
     )
     differs = " OR ".join(
