@@ -12,11 +12,7 @@ class FoundationConfig(AppConfig):
     verbose_name = _("Foundation")
 
     def ready(self) -> None:
-        """
-        Make the Celery application the current one before any task is sent, listen to its signals,
-        and guard the tables of facts after each migration.
-        """
-        import config.celery  # noqa: F401
+        """Listen to Celery's signals, and guard the tables of facts after each migration."""
         import foundation.checks
         import foundation.task_signals  # noqa: F401
         from foundation import guards
