@@ -28,8 +28,11 @@ class LedgerRefusal(DomainError):
 
     @classmethod
     def message(cls, details: dict[str, Any]) -> str:
-        """Say it in the language of whoever asked."""
-        return _("The ledger refused this: %(code)s.") % {"code": cls.code}
+        """Say it in the language of whoever asked, and name what it is about."""
+        known = {name: value for name, value in details.items() if value and name != "detail"}
+        about = ", ".join(f"{name} {value}" for name, value in known.items())
+        words = {"code": f"{cls.code} ({about})" if about else cls.code}
+        return _("The ledger refused this: %(code)s.") % words
 
 
 class UnbalancedEntry(LedgerRefusal):
@@ -57,6 +60,22 @@ class AmountOutOfRange(LedgerRefusal):
     @classmethod
     def message(cls, details: dict[str, Any]) -> str:
         return _("An amount or a balance would be larger than any we keep.")
+
+
+class MomentOutOfRange(LedgerRefusal):
+    """What happened, or when a hold ends, lies before 1970 or after 2200."""
+
+    code = "moment_out_of_range"
+    http_status = 400
+    constraints = ("entry_occurred_in_range", "hold_expires_in_range")
+
+
+class CauseMissing(LedgerRefusal):
+    """An entry or a hold without a cause. A bug."""
+
+    code = "cause_missing"
+    http_status = 500
+    constraints = ("entry_cause_not_empty", "hold_cause_not_empty")
 
 
 class NotAMirror(LedgerRefusal):
@@ -163,6 +182,8 @@ class AbilityRefused(LedgerRefusal):
 _REFUSALS: tuple[type[LedgerRefusal], ...] = (
     UnbalancedEntry,
     AmountNotPositive,
+    MomentOutOfRange,
+    CauseMissing,
     NotAMirror,
     AlreadyReversed,
     LinesDoNotSum,

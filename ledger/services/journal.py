@@ -59,6 +59,8 @@ def post(
             AccountNotInBook; EntryConflict if this cause posted something else before.
     Rule:   LG-1, LG-2 (docs/rules/ledger.md).
     """
+    if not postings:
+        raise errors.UnbalancedEntry.from_details({"postings": 0})
     by = actor.current()
     accounts, operations, sides, amounts, holds = (
         list(column) for column in zip(*postings, strict=True)

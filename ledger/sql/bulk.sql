@@ -7,18 +7,19 @@ RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_bad record;
 BEGIN
-  SELECT w.merchant_id, w.account_id INTO v_bad
-    FROM (SELECT i.merchant_id, i.account_id FROM public.ledger_intake_posting i
-           WHERE i.call_id = p_call_id
+  SELECT w.* INTO v_bad
+    FROM (SELECT i.merchant_id, i.account_id, i.source_kind, i.source_id
+            FROM public.ledger_intake_posting i WHERE i.call_id = p_call_id
            UNION ALL
-          SELECT i.merchant_id, i.account_id FROM public.ledger_intake_hold i
-           WHERE i.call_id = p_call_id) w
+          SELECT i.merchant_id, i.account_id, i.source_kind, i.source_id
+            FROM public.ledger_intake_hold i WHERE i.call_id = p_call_id) w
     LEFT JOIN public.ledger_account a ON a.id = w.account_id AND a.merchant_id = w.merchant_id
    WHERE a.id IS NULL LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'ledger.account_not_in_book' USING ERRCODE = 'LG006',
         DETAIL = json_build_object(
-      'account', v_bad.account_id, 'merchant', v_bad.merchant_id)::text;
+      'account', v_bad.account_id, 'merchant', v_bad.merchant_id,
+      'source_kind', v_bad.source_kind, 'source_id', v_bad.source_id)::text;
   END IF;
 END $$;
 
@@ -34,7 +35,7 @@ BEGIN
   -- The fingerprint of a cause: its postings, and its lines as they lie below them.
   INSERT INTO public.ledger_intake_entry (call_id, merchant_id, source_kind, source_id, content)
   SELECT p_call_id, p.merchant_id, p.source_kind, p.source_id,
-         sha256(convert_to(p.content || coalesce(l.content, ''), 'UTF8'))
+         sha256(convert_to(concat_ws('|', p.content, l.content), 'UTF8'))
     FROM (SELECT i.merchant_id, i.source_kind, i.source_id,
                  string_agg(concat_ws(',', i.account_id, i.operation, i.side, i.amount_minor,
                      i.hold_id),
@@ -48,13 +49,15 @@ BEGIN
             FROM public.ledger_intake_line i WHERE i.call_id = p_call_id
            GROUP BY i.merchant_id, i.source_kind, i.source_id) l
       USING (merchant_id, source_kind, source_id);
-  IF EXISTS (  -- joined to its entry, such a line would be dropped silently
-       SELECT FROM public.ledger_intake_line l
-        WHERE l.call_id = p_call_id AND NOT EXISTS (
-                SELECT FROM public.ledger_intake_entry n
-                 WHERE n.call_id = p_call_id AND n.merchant_id = l.merchant_id
-                   AND n.source_kind = l.source_kind AND n.source_id = l.source_id)) THEN
-    RAISE EXCEPTION 'ledger.lines_do_not_sum' USING ERRCODE = 'LG003', DETAIL = '{}';
+  SELECT l.source_kind, l.source_id INTO v_bad  -- a join would drop such a line silently
+    FROM public.ledger_intake_line l
+   WHERE l.call_id = p_call_id AND NOT EXISTS (
+           SELECT FROM public.ledger_intake_entry n
+            WHERE n.call_id = p_call_id AND n.merchant_id = l.merchant_id
+              AND n.source_kind = l.source_kind AND n.source_id = l.source_id) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'ledger.lines_do_not_sum' USING ERRCODE = 'LG003', DETAIL = json_build_object(
+      'source_kind', v_bad.source_kind, 'source_id', v_bad.source_id)::text;
   END IF;
 
   WITH made AS (
@@ -89,6 +92,7 @@ RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_asked    bigint;
   v_captured bigint;
+  v_bad      record;
 BEGIN
   SELECT count(*) INTO v_asked
     FROM public.ledger_intake_posting i
@@ -110,8 +114,16 @@ BEGIN
      AND h.state = 'OPEN' AND h.account_id = i.account_id AND h.operation = i.operation
      AND h.side = i.side;
   GET DIAGNOSTICS v_captured = ROW_COUNT;
-  IF v_captured <> v_asked THEN
+  IF v_captured <> v_asked THEN  -- name one: not captured now, or named twice
+    SELECT i.hold_id, i.source_kind, i.source_id INTO v_bad
+      FROM public.ledger_intake_posting i
+      JOIN public.ledger_intake_entry n USING (call_id, merchant_id, source_kind, source_id)
+      LEFT JOIN public.ledger_hold h ON h.merchant_id = i.merchant_id AND h.id = i.hold_id
+       AND h.entry_id = n.entry_id
+     WHERE i.call_id = p_call_id AND i.hold_id IS NOT NULL
+     ORDER BY h.id IS NOT NULL, count(*) OVER (PARTITION BY i.hold_id) DESC, i.ord LIMIT 1;
     RAISE EXCEPTION 'ledger.hold_resolved' USING ERRCODE = 'LG005', DETAIL = json_build_object(
+      'hold', v_bad.hold_id, 'source_kind', v_bad.source_kind, 'source_id', v_bad.source_id,
       'asked', v_asked, 'open', v_captured)::text;
   END IF;
 END $$;

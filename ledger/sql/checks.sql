@@ -21,7 +21,8 @@ END $$;
 CREATE OR REPLACE FUNCTION ledger_check_postings() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_bad record;
+  v_bad   record;
+  v_cause record;
 BEGIN
   -- What is askew before what reverses: one look at the rows for both questions.
   SELECT n.entry_id, n.currency, count(*) AS postings,
@@ -35,8 +36,11 @@ BEGIN
    ORDER BY sum(CASE n.side WHEN 'DR' THEN n.amount_minor ELSE -n.amount_minor END) = 0, count(*)
    LIMIT 1;
   IF v_bad.postings < 2 OR v_bad.difference <> 0 THEN
+    SELECT e.source_kind, e.source_id INTO v_cause
+      FROM public.ledger_entry e WHERE e.id = v_bad.entry_id;
     RAISE EXCEPTION 'ledger.unbalanced_entry' USING ERRCODE = 'LG001', DETAIL = json_build_object(
-      'entry', v_bad.entry_id, 'currency', v_bad.currency, 'postings', v_bad.postings,
+      'source_kind', v_cause.source_kind, 'source_id', v_cause.source_id,
+      'currency', v_bad.currency, 'postings', v_bad.postings,
       'difference', v_bad.difference)::text;
   END IF;
   IF v_bad.reverses THEN
@@ -68,8 +72,10 @@ END $$;
 -- Lines belong to a posting of this very transaction, and all stored lines of it sum to it.
 CREATE OR REPLACE FUNCTION ledger_check_lines() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_bad record;
 BEGIN
-  PERFORM 1
+  SELECT e.source_kind, e.source_id, s.total, p.amount_minor INTO v_bad
      FROM (SELECT DISTINCT n.merchant_id, n.account_id, n.seq, n.posting_id FROM new_lines n) d
      LEFT JOIN public.ledger_posting p
        ON p.merchant_id = d.merchant_id AND p.account_id = d.account_id AND p.seq = d.seq
@@ -79,10 +85,14 @@ BEGIN
             SELECT sum(l.amount_minor) AS total FROM public.ledger_posting_line l
              WHERE l.merchant_id = d.merchant_id AND l.account_id = d.account_id
                AND l.seq = d.seq) s ON true
+     LEFT JOIN public.ledger_entry e ON e.merchant_id = p.merchant_id AND e.id = p.entry_id
     WHERE p.id IS NULL OR p.xid8 <> pg_current_xact_id() OR p.booked_at <> transaction_timestamp()
-       OR s.total <> CASE WHEN p.side = a.normal_side THEN p.amount_minor ELSE -p.amount_minor END;
+       OR s.total <> CASE WHEN p.side = a.normal_side THEN p.amount_minor ELSE -p.amount_minor END
+    LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION 'ledger.lines_do_not_sum' USING ERRCODE = 'LG003', DETAIL = '{}';
+    RAISE EXCEPTION 'ledger.lines_do_not_sum' USING ERRCODE = 'LG003', DETAIL = json_build_object(
+      'source_kind', v_bad.source_kind, 'source_id', v_bad.source_id, 'lines', v_bad.total,
+      'posting', v_bad.amount_minor)::text;
   END IF;
   RETURN NULL;
 END $$;

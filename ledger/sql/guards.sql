@@ -18,6 +18,8 @@ ALTER TABLE ledger_account SET (fillfactor = 50);
 ALTER TABLE ledger_entry
   ADD CONSTRAINT entry_of_this_transaction UNIQUE (merchant_id, id, xid8, booked_at),
   ADD CONSTRAINT entry_cause_not_empty CHECK (source_kind <> '' AND source_id <> ''),
+  ADD CONSTRAINT entry_occurred_in_range CHECK (occurred_at BETWEEN '1970-01-01 00:00+00'
+      AND '2200-01-01 00:00+00'),
   ADD CONSTRAINT entry_not_its_own_reversal CHECK (reverses_id <> id);
 CREATE UNIQUE INDEX entry_reversed_once ON ledger_entry (merchant_id, reverses_id)
   WHERE reverses_id IS NOT NULL;
@@ -40,6 +42,9 @@ ALTER TABLE ledger_posting_line
 
 ALTER TABLE ledger_hold
   ADD CONSTRAINT hold_amount_positive CHECK (amount_minor > 0),
+  ADD CONSTRAINT hold_cause_not_empty CHECK (source_kind <> '' AND source_id <> ''),
+  ADD CONSTRAINT hold_expires_in_range CHECK (expires_at BETWEEN '1970-01-01 00:00+00'
+      AND '2200-01-01 00:00+00'),
   ADD CONSTRAINT hold_resolution CHECK (
       (state = 'OPEN' AND resolved_at IS NULL AND captured_minor IS NULL AND entry_id IS NULL)
    OR (state = 'RELEASED' AND resolved_at IS NOT NULL AND captured_minor IS NULL

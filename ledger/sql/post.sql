@@ -16,8 +16,9 @@ CREATE OR REPLACE FUNCTION ledger_open_accounts(
 DECLARE
   v_bad record;
 BEGIN
-  SELECT w.merchant_id, w.kind INTO v_bad
-    FROM unnest(p_merchant_ids, p_kinds) AS w (merchant_id, kind)
+  SELECT w.merchant_id, w.kind INTO v_bad  -- the shorter of two arrays is filled up with nulls
+    FROM unnest(p_merchant_ids, p_kinds, p_currencies, p_ref_kinds, p_ref_ids)
+         AS w (merchant_id, kind, currency, ref_kind, ref_id)
     LEFT JOIN public.ledger_account_kind k ON k.kind = w.kind
     LEFT JOIN public.merchants_merchant m ON m.id = w.merchant_id
    WHERE k.kind IS NULL OR m.id IS NULL OR (k.house_only AND m.kind <> 'HOUSE') LIMIT 1;

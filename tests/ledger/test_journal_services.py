@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.db import DatabaseError
 from django.utils import translation
 
 from foundation import actor, sql
@@ -167,7 +166,7 @@ class TestPost:
         merchant = book()
         merchant.clear(1)
 
-        with refused(DatabaseError):
+        with refused(errors.CauseMissing):
             merchant.post(
                 dr("channel_receivable", "clear", 1),
                 cr("merchant_pending", "clear", 1),
