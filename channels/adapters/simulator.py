@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import time
 import uuid
 from collections import Counter
@@ -33,10 +34,13 @@ from channels.simulator.engine import SUCCESS_WORD
 from channels.simulator.statement import COLUMNS, TOTAL
 from config.errors import DomainError
 from foundation import clock
-from foundation.money import Money
+from foundation.money import MAX_MINOR, Money
 
 MAX_ANSWER_BYTES: Final = 65_536
 MAX_STATEMENT_BYTES: Final = 256 * 1024 * 1024
+MAX_ANSWER_SECONDS: Final = 30.0  # from the first byte to the last, below the lease of a payout
+MAX_TIME_DIGITS: Final = 12
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
 class Doubtful(Exception):
@@ -99,7 +103,7 @@ class Simulator:
         text = protocol.callback_text(timestamp, raw)
         if not protocol.verified(self._keys.channel.public_key(), signature, text):
             raise CallbackRefused(_("The callback is not signed by the channel."))
-        if not timestamp.isdigit():
+        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= MAX_TIME_DIGITS):
             raise CallbackRefused(_("The callback carries no time."))
         if abs(at.timestamp() - int(timestamp)) > protocol.WINDOW_SECONDS:
             raise CallbackRefused(_("The callback is too old."))
@@ -114,18 +118,19 @@ class Simulator:
         """Return the day file as it came. Raises StatementUnavailable."""
         path = f"/statements/{day.isoformat()}.csv"
         nonce = uuid.uuid4().hex
+        headers = self._headers("GET", path, nonce, b"")
         try:
-            answer = self._http.get(path, headers=self._headers("GET", path, nonce, b""))
-        except httpx.HTTPError as error:
+            answer, raw = self._exchange("GET", path, b"", headers, MAX_STATEMENT_BYTES)
+        except (httpx.HTTPError, Doubtful) as error:
             raise StatementUnavailable(
                 _("The channel did not give its day file: %(reason)s") % {"reason": repr(error)}
             ) from error
-        if answer.status_code != 200 or not self._signed(answer, nonce):
+        if answer.status_code != 200 or not self._signed(answer, raw, nonce):
             raise StatementUnavailable(
                 _("The channel did not give its day file: %(reason)s")
                 % {"reason": f"HTTP {answer.status_code}"}
             )
-        return answer.content
+        return raw
 
     def parse_statement(self, raw: bytes) -> Iterator[StatementLine]:
         """Read a day file; its totals must agree with its lines. Raises StatementRefused."""
@@ -167,59 +172,71 @@ class Simulator:
         """Send one signed request and read the answer; connection errors pass for `pay_out`."""
         nonce = uuid.uuid4().hex
         headers = self._headers(method, path, nonce, body)
+        raw = b""
         try:
-            answer = self._http.request(method, path, content=body, headers=headers)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            raise
-        except httpx.HTTPError as error:
-            return _doubt(order_no, repr(error))
-        raw = answer.content[:MAX_ANSWER_BYTES]
-        try:
-            if not self._signed(answer, nonce):
+            answer, raw = self._exchange(method, path, body, headers, MAX_ANSWER_BYTES)
+            if not self._signed(answer, raw, nonce):
                 raise Doubtful(f"HTTP {answer.status_code} without a valid signature")
             if answer.status_code >= 500 or answer.status_code == 429:
                 raise Doubtful(f"HTTP {answer.status_code}")
             return self._read(raw, received_at=clock.now())
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+            raise
+        except httpx.HTTPError as error:
+            return _doubt(order_no, repr(error))
         except Doubtful as error:
             return _doubt(order_no, str(error), raw)
+
+    def _exchange(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], most: int
+    ) -> tuple[httpx.Response, bytes]:
+        """Send, and read at most `most` bytes for a bounded time. Raises Doubtful, HTTPError."""
+        with self._http.stream(method, path, content=body, headers=headers) as answer:
+            raw, until = bytearray(), time.monotonic() + MAX_ANSWER_SECONDS
+            for chunk in answer.iter_raw():
+                raw += chunk
+                if len(raw) > most:
+                    raise Doubtful("the answer is too long")
+                if time.monotonic() > until:
+                    raise Doubtful("the answer does not end")
+        return answer, bytes(raw)
 
     def _headers(self, method: str, path: str, nonce: str, body: bytes) -> dict[str, str]:
         timestamp = str(int(time.time()))
         text = protocol.request_text(method, path, timestamp, nonce, body)
         return {
             "Content-Type": "application/json",
+            "Accept-Encoding": "identity",  # what is signed is what is read
             protocol.TIMESTAMP: timestamp,
             protocol.NONCE: nonce,
             protocol.SIGNATURE: protocol.sign(self._keys.client, text),
         }
 
-    def _signed(self, answer: httpx.Response, nonce: str) -> bool:
+    def _signed(self, answer: httpx.Response, raw: bytes, nonce: str) -> bool:
         timestamp = answer.headers.get(protocol.TIMESTAMP, "")
-        text = protocol.answer_text(answer.status_code, timestamp, nonce, answer.content)
+        text = protocol.answer_text(answer.status_code, timestamp, nonce, raw)
         signature = answer.headers.get(protocol.SIGNATURE, "")
         return protocol.verified(self._keys.channel.public_key(), signature, text)
 
     def _read(self, raw: bytes, *, received_at: datetime) -> Evidence:
         """Read a verified body; what it means says the reviewed map. Raises Doubtful."""
         try:
-            said = json.loads(raw, parse_float=_no_fraction)
-            order_no, code = said["order_no"], said["code"]
-            if not isinstance(order_no, str) or not isinstance(code, str):
-                raise Doubtful("order_no or code is no text")
-            amount = _amount(said)
+            said = json.loads(raw, parse_float=_no_fraction, object_pairs_hook=_named_once)
+            order_no, code = _exact(said["order_no"]), _exact(said["code"])
+            payee_hash, amount = _exact(said.get("payee_digest", "")), _amount(said)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Doubtful(f"cannot be read: {error!r}") from None
         return Evidence(
             kind=self._meanings.get(code, Kind.UNKNOWN),
-            order_no=_text(order_no),
+            order_no=order_no,
             received_at=received_at,
             raw=raw,
-            code=_text(code),
+            code=code,
             amount=amount,
-            payee_hash=_text(said.get("payee_digest", "")),
+            payee_hash=payee_hash,
             channel_no=_text(said.get("channel_no", "")),
             event_id=_text(said.get("event_id", "")),
-            doubt="" if code in self._meanings else f"code {_text(code)} is not on the map",
+            doubt="" if code in self._meanings else f"code {code} is not on the map",
             verified=True,
         )
 
@@ -249,7 +266,25 @@ def _amount(said: Mapping[str, Any]) -> Money | None:
         return None
     if type(minor) is not int or not isinstance(currency, str):
         raise Doubtful("amount or currency is malformed")
-    return Money(minor, _text(currency)[:3])
+    if abs(minor) > MAX_MINOR or not _CURRENCY.fullmatch(currency):
+        raise Doubtful("amount or currency is out of range")
+    return Money(minor, currency)
+
+
+def _exact(value: object) -> str:
+    """Return a text that is compared: never cut or cleaned into one that fits. Raises Doubtful."""
+    text = _text(value)
+    if text != value:
+        raise Doubtful("a text is missing, too long or not plain")
+    return text
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that says the same thing twice: readers differ in which one they take."""
+    said = dict(pairs)
+    if len(said) < len(pairs):
+        raise ValueError("a name stands twice")
+    return said
 
 
 def _text(value: object) -> str:
