@@ -33,10 +33,8 @@ class SettlementConfig(AppConfig):
         registries.invariant_checks.register("I8", invariants.single_lines)
         registries.invariant_checks.register("S1", invariants.explained_pending)
         registries.invariant_checks.register("S2", invariants.bounded_positions)
-        registries.invariant_checks.register("I7", payouts.paid_at_most_once)
-        registries.invariant_checks.register("I9", payouts.unknown_keeps_its_hold)
-        registries.invariant_checks.register("P1", payouts.explained_transit)
-        registries.invariant_checks.register("P2", payouts.explained_withdrawals)
+        for name, check in payouts.CHECKS.items():
+            registries.invariant_checks.register(name, check)
         registries.append_only_tables.register(
             "settlement",
             (

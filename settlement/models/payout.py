@@ -185,7 +185,8 @@ class PayoutEvidence(Fact):
     """
     One piece of news about an attempt as it came, and what the funnel made of it. Append-only.
 
-    `verdict` is the step of the funnel (settlement/services/payout_result.py); `raw` the bytes.
+    `verdict` is the step of the funnel (settlement/services/payout_result.py), `sequence` that of
+    the attempt after it: an ending without its evidence cannot be committed. `raw`: the bytes.
     """
 
     class Source(models.TextChoices):
@@ -210,6 +211,7 @@ class PayoutEvidence(Fact):
     raw = models.BinaryField(_("as it came"))
     raw_sha256 = models.CharField(_("hash"), max_length=64)
     verdict = models.CharField(_("verdict"), max_length=20)
+    sequence = models.PositiveIntegerField(_("step of the attempt"), null=True)
     received_at = models.DateTimeField(_("received at"))
     recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
     actor = models.CharField(_("actor"), max_length=100)

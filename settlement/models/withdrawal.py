@@ -111,6 +111,40 @@ class Withdrawal(Fact):
                 | Q(paid_minor=models.F("amount_minor"), paid_fee_minor__gte=0),
                 name="withdrawal_paid_whole",
             ),
+            models.CheckConstraint(  # only what was paid, or is disputed, has taken anything
+                condition=Q(status="PAID", paid_minor=models.F("amount_minor"))
+                | Q(status="RETURNED", paid_minor=0)
+                | Q(status="DISPUTED")
+                | (
+                    ~Q(status__in=["PAID", "RETURNED", "DISPUTED"])
+                    & Q(paid_minor=0, paid_fee_minor=0)
+                ),
+                name="withdrawal_paid_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(paid_fee_minor__lte=models.F("fee_minor")), name="withdrawal_fee_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["CREATED", "REVIEW", "HELD", "PAYING"], closed_at=None)
+                | Q(
+                    status__in=[
+                        "PAID",
+                        "FAILED",
+                        "REJECTED",
+                        "CANCELLED",
+                        "EXPIRED",
+                        "RETURNED",
+                        "DISPUTED",
+                    ],
+                    closed_at__isnull=False,
+                ),
+                name="withdrawal_closed_when",
+            ),
+            models.UniqueConstraint(
+                fields=["merchant", "authority_reference"],
+                condition=Q(authority="TOKEN"),
+                name="withdrawal_token_once",
+            ),
         ]
         indexes = [
             models.Index(fields=["merchant", "-requested_at", "-id"], name="withdrawal_newest"),

@@ -319,6 +319,7 @@ def record(
         raw=evidence.raw,
         raw_sha256=evidence.sha256,
         verdict=verdict,
+        sequence=attempt.sequence,
         received_at=evidence.received_at,
         actor=by.name,
         request_id=by.request_id,

@@ -11,18 +11,24 @@ from django.conf import settings
 
 from channels.adapters.base import Evidence, Kind
 from foundation import registries, sql
+from foundation.models import User
 from foundation.money import Money
 from ledger.models import Posting
 from ledger.services import account as accounts
 from ledger.services import journal
 from merchants.models import ApiKey, BankAccount, Merchant
 from merchants.services import api_key as api_keys
+from merchants.services import membership as memberships
+from merchants.services import payment_password as payment_passwords
+from merchants.services import verification
 from settlement.models import PayoutAttempt, PayoutEvidence, Withdrawal
 from settlement.services import payout as payouts
 from settlement.services import payout_fee
 from settlement.services import withdrawal as withdrawals
 from settlement.services.payout_result import apply_result
 from settlement.services.payout_verdict import Verdict
+from settlement.services.withdrawal import TokenAuthority
+from tests.factories.foundation import UserFactory
 from tests.factories.merchants import BankAccountFactory, MerchantFactory
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -83,6 +89,33 @@ def key(merchant: Merchant) -> ApiKey:
     return api_keys.create(
         merchant=merchant, name="withdrawals", scopes=["withdrawals:write"], at=NOON
     ).key
+
+
+PIN = "729416"
+
+
+def owner(merchant: Merchant) -> User:
+    """Return a person who may withdraw for this merchant, with the payment password PIN."""
+    user: User = UserFactory()
+    memberships.grant(merchant_id=merchant.id, user=user, role="OWNER", at=NOON)
+    payment_passwords.set_password(
+        merchant_id=merchant.id, user=user, payment_password=PIN, at=NOON
+    )
+    return user
+
+
+def token(account: BankAccount, user: User, minor: int = 50_00) -> TokenAuthority:
+    """Return the authority of a person who gave his payment password for exactly this."""
+    given = verification.issue(
+        merchant_id=account.merchant_id,
+        user=user,
+        operation=withdrawals.OPERATION,
+        amount=Money(minor, account.currency),
+        payee=withdrawals.payee_name(account),
+        payment_password=PIN,
+        at=NOON,
+    )
+    return TokenAuthority(user, given)
 
 
 def fee(minor: int = 1_00, **terms: Any) -> None:
