@@ -157,7 +157,8 @@ class Payments(BookView):
         """
         Record one payment, or up to 1,000 as `payments`: all or none, errors by index.
 
-        Only a key of the institution or a partner may; the same payment again is no second one.
+        Only a key of the institution, or of a partner who acts for the merchant, may. The same
+        payment again is no second one.
         """
         self.params(request, NoQuery)
         many = isinstance(request.data, dict) and "payments" in request.data
@@ -166,7 +167,9 @@ class Payments(BookView):
         at = clock.now()
 
         def record(_began: Began) -> Answer:
-            stored = payment_service.record(payments=asked["payments"] if many else [asked], at=at)
+            stored = payment_service.record(
+                payments=asked["payments"] if many else [asked], by=principal.key, at=at
+            )
             return Answer(201, RecordedListOutput({"payments": stored}).data)
 
         return answer_once(

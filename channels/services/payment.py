@@ -11,11 +11,13 @@ from django.utils.translation import gettext as _
 
 from channels.models import Payment
 from channels.services import payment_import
-from config.errors import DomainError, Malformed
+from config.errors import DomainError, Forbidden, Malformed
 from foundation import canonical, sql
 from foundation.csv_intake import BadRow, FileRefused, Staged
 from foundation.money import Money
 from foundation.services import outbox
+from merchants.models import ApiKey, Scope
+from merchants.selectors import partner_grant as partner_grants
 from merchants.services import house
 
 MAX_PAYMENTS: Final = 1_000
@@ -43,25 +45,34 @@ class PaymentsRefused(DomainError):
         super().__init__(_("%(count)s values were refused.") % {"count": len(bad)}, bad=self.bad)
 
 
-def record(*, payments: Sequence[Mapping[str, Any]], at: datetime) -> list[Payment]:
+def record(*, payments: Sequence[Mapping[str, Any]], by: ApiKey, at: datetime) -> list[Payment]:
     """
     Store 1 to 1,000 payments as facts and promise their clearing; return them in the call's order.
 
     Each has the columns of a payments file as text, but `amount_minor`, an integer of the minor
     unit, in place of `amount`. The same payment again is known and returned; the same number with
     other content is refused. Booking follows in small bulk entries, so a merchant with many calls
-    is not locked by each of them (S4-26).
+    is not locked by each of them (S4-26). To a partner's key a merchant it may not act for is
+    unknown.
 
-    Raises: CallSizeRefused; PaymentsRefused naming index, field and reason. Nothing is stored then.
-    Rule:   PAY-5 (docs/rules/payments.md).
+    Raises: Forbidden for a key that may not record; CallSizeRefused; PaymentsRefused naming index,
+            field and reason. Nothing is stored then.
+    Rule:   PAY-5, KEY-6 (docs/rules/payments.md).
     """
     if not 1 <= len(payments) <= MAX_PAYMENTS:
         message = _("A call carries 1 to %(most)s payments; this one has %(count)s.")
         raise CallSizeRefused(message % {"most": MAX_PAYMENTS, "count": len(payments)})
+    if not by.active or Scope.PAYMENTS_RECORD not in by.scopes:
+        raise Forbidden(_("This key may not record payments."))
+    within = None
+    if by.kind != ApiKey.Kind.INSTITUTION:
+        numbers = {str(payment.get("merchant_no")) for payment in payments}
+        granted = partner_grants.merchants_of(key=by, merchant_nos=numbers)
+        within = [merchant.id for merchant in granted]
     with transaction.atomic():
         try:
             staged = _stage(payments)
-            new = payment_import.store(staged, name="api", at=at)
+            new = payment_import.store(staged, name="api", at=at, within=within)
         except FileRefused as refusal:
             raise PaymentsRefused([_by_index(row) for row in refusal.bad]) from None
         if new:
@@ -105,10 +116,11 @@ def _by_index(row: BadRow) -> BadRow:
 
 def _in_order(payments: Sequence[Mapping[str, Any]]) -> list[Payment]:
     numbers = {str(payment["payment_no"]) for payment in payments}
+    books = {str(payment["merchant_no"]) for payment in payments}
     stored = {
         (payment.merchant.merchant_no, payment.payment_no): payment
-        for payment in Payment.objects.filter(payment_no__in=numbers).select_related(
-            "merchant", "product", "channel"
-        )
+        for payment in Payment.objects.filter(
+            payment_no__in=numbers, merchant__merchant_no__in=books
+        ).select_related("merchant", "product", "channel")
     }
     return [stored[str(each["merchant_no"]), str(each["payment_no"])] for each in payments]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -30,7 +31,7 @@ COLUMNS: Final = [
 CHUNK_SIZE: Final = 50_000  # facts cleared in one transaction
 
 _JOINS: Final = f"""
-LEFT JOIN merchants_merchant m ON m.merchant_no = s.merchant_no AND m.kind = 'MERCHANT'
+LEFT JOIN merchants_merchant m ON m.merchant_no = s.merchant_no AND m.kind = 'MERCHANT' <within>
 LEFT JOIN {csv_intake.CURRENCIES} ON currency.code = s.currency"""
 _KNOWN: Final = """
 JOIN merchants_merchant m ON m.merchant_no = s.merchant_no
@@ -78,18 +79,25 @@ def _may_pass(error: BaseException) -> bool:
     return overtaken or retry.is_passing(error)
 
 
-def store(staged: Staged, *, name: str, at: datetime, wait_for_others: bool = True) -> int:
+def store(
+    staged: Staged,
+    *,
+    name: str,
+    at: datetime,
+    wait_for_others: bool = True,
+    within: Collection[int] | None = None,
+) -> int:
     """
     Check staged payments and store those not known yet; return how many.
+
+    With `within` every merchant whose id is not among them is unknown.
 
     Runs inside the caller's transaction. `wait_for_others=False` is a fifth faster, and refuses
     when another transaction stores one of the payments at the same time: for a caller that tries
     the whole again.
     Raises: FileRefused; IntegrityError (see above).
     """
-    csv_intake.find_bad(staged, _rules(), joins=_JOINS)
-    csv_intake.duplicates(staged, ["payment_no", "merchant_no"], "payment_no")
-    csv_intake.raise_if_bad(staged)
+    _refuse_bad(staged, within)
     payer.seal(staged)
     known = sql.rows(
         f"SELECT count(*) AS n FROM {staged.table} s JOIN merchants_merchant m"
@@ -129,6 +137,13 @@ def store(staged: Staged, *, name: str, at: datetime, wait_for_others: bool = Tr
     if new + known != staged.rows:  # somebody stored some of them while we did
         _refuse_conflicts(staged)
     return new
+
+
+def _refuse_bad(staged: Staged, within: Collection[int] | None) -> None:
+    among = "" if within is None else f"AND m.id = ANY ('{{{','.join(map(str, within))}}}')"
+    csv_intake.find_bad(staged, _rules(), joins=_JOINS.replace("<within>", among))
+    csv_intake.duplicates(staged, ["payment_no", "merchant_no"], "payment_no")
+    csv_intake.raise_if_bad(staged)
 
 
 def _refuse_conflicts(staged: Staged) -> None:

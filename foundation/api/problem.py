@@ -108,9 +108,9 @@ def _of_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[
     if isinstance(error, exceptions.Throttled):
         headers["Retry-After"] = str(int(getattr(error, "wait", None) or 1))
     if isinstance(error, exceptions.ValidationError):
-        errors = list(_flat(error.get_full_details()))[:MAX_ERRORS]
+        errors = list(_flat(error.get_full_details()))
         detail = _("%(count)s values were refused.") % {"count": len(errors)}
-        return body(400, "validation_failed", detail, errors), headers
+        return body(400, "validation_failed", detail, errors[:MAX_ERRORS]), headers
     code = str(error.get_codes())
     return body(error.status_code, _RENAMED.get(code, code), str(error.detail), ()), headers
 
@@ -118,7 +118,10 @@ def _of_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[
 def _flat(
     found: Any, field: tuple[str, ...] = (), index: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield what the framework found as a flat list: the place in a list is `index`."""
+    """
+    Yield what the framework found as a flat list: the place in the list that was sent is `index`,
+    and `field` is named within that item.
+    """
     if isinstance(found, Mapping) and set(found) == {"message", "code"} and _is_leaf(found):
         place: dict[str, Any] = {} if index is None else {"index": index}
         name = ".".join(part for part in field if part != _WHOLE)
@@ -129,7 +132,10 @@ def _flat(
         }
     elif isinstance(found, Mapping):
         for name, part in found.items():
-            yield from _flat(part, (*field, str(name)), index)
+            if isinstance(name, int):
+                yield from _flat(part, (), name)
+            else:
+                yield from _flat(part, (*field, str(name)), index)
     elif isinstance(found, list):
         for row, part in enumerate(found):
             leaf = isinstance(part, Mapping) and _is_leaf(part)

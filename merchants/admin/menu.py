@@ -9,7 +9,14 @@ from foundation.admin import menu
 
 def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
-    from merchants.admin import api_key, bank_account, membership, merchant, verification
+    from merchants.admin import (
+        api_key,
+        bank_account,
+        membership,
+        merchant,
+        partner_grant,
+        verification,
+    )
 
-    nouns = (merchant, bank_account, membership, api_key, verification)
+    nouns = (merchant, bank_account, membership, api_key, partner_grant, verification)
     menu.register(_("Merchants"), [line for noun in nouns for line in noun.MENU])

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from config.errors import Malformed, NotFound
 from foundation import actor, clock
 from merchants.models import ApiKey, Merchant, Scope
+from merchants.selectors import partner_grant as partner_grants
 from merchants.services import api_key as api_keys
 
 
@@ -97,10 +98,11 @@ def book_of(request: Request, merchant_no: str | None = None) -> Merchant:
     """
     Return the merchant whose book a request is about.
 
-    A merchant's key means its own merchant and finds no other; a key of the house has to name one.
+    A merchant's key means its own merchant and finds no other; a key of the house has to name one,
+    and a partner's key finds those it may act for.
 
     Raises: NotFound for another or an unknown merchant; MerchantMissing.
-    Rule:   KEY-5.
+    Rule:   KEY-5, KEY-6.
     """
     principal = request.user
     if not isinstance(principal, Principal):
@@ -112,7 +114,12 @@ def book_of(request: Request, merchant_no: str | None = None) -> Merchant:
         return own
     if not merchant_no:
         raise MerchantMissing(_("Name the merchant: merchant_no."), field="merchant_no")
-    found = Merchant.objects.filter(merchant_no=merchant_no, kind=Merchant.Kind.MERCHANT).first()
+    if principal.key.kind == ApiKey.Kind.PARTNER:
+        granted = partner_grants.merchants_of(key=principal.key, merchant_nos=[merchant_no])
+        found = granted[0] if granted else None
+    else:
+        merchants = Merchant.objects.filter(kind=Merchant.Kind.MERCHANT)
+        found = merchants.filter(merchant_no=merchant_no).first()
     if found is None:
         raise NotFound(_("There is no such merchant."))
     return found

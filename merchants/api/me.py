@@ -64,7 +64,7 @@ class Me(BookView):
         principal: Principal = request.user  # type: ignore[assignment]
         own = principal.merchant is not None or "merchant_no" in request.query_params
         found = None
-        if own and principal.key.kind != ApiKey.Kind.PARTNER:
+        if own:
             found, _params = self.book(request)
         else:
             self.params(request)

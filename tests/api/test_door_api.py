@@ -11,6 +11,7 @@ from channels.models import Payment
 from foundation.models import IdempotencyKey
 from ledger.models import JournalEntry
 from merchants.models import Scope
+from merchants.services import partner_grant as partner_grants
 from settlement.models import Withdrawal
 from tests.api.caller import PAYMENT, Caller, wish
 from tests.factories import payout as make
@@ -132,6 +133,8 @@ class TestPayments:
         merchant = MerchantFactory()
         good = PAYMENT | {"merchant_no": merchant.merchant_no}
         caller = Caller(None, kind=kind)
+        if kind == "PARTNER":
+            partner_grants.grant(key=caller.key, merchant=merchant, at=NOON)
         many = [good, good | {"payment_no": "P-2", "captured_at": "yesterday"}]
 
         bad = caller.post("payments", {"payments": many})
@@ -148,6 +151,89 @@ class TestPayments:
         owner = Caller(merchant)
         assert owner.get("payments/P-1").json()["fee_minor"] is None
         assert [p["payment_no"] for p in owner.get("payments").json()["items"]] == ["P-1"]
+
+    def test_of_a_partner_are_of_the_merchants_it_acts_for(self) -> None:
+        own, other = MerchantFactory(), MerchantFactory()
+        caller = Caller(None, kind="PARTNER")
+        nobody = caller.post("payments", PAYMENT | {"merchant_no": own.merchant_no}, key="k-0")
+        permission = partner_grants.grant(key=caller.key, merchant=own, at=NOON)
+        Caller(None, kind="PARTNER", name="another partner")
+        mixed = [
+            PAYMENT | {"merchant_no": number, "payment_no": f"P-{place}"}
+            for place, number in enumerate([own.merchant_no, other.merchant_no, "NOBODY", "HOUSE"])
+        ]
+
+        refused = caller.post("payments", {"payments": mixed}, key="k-1")
+        taken = caller.post("payments", mixed[0], key="k-2")
+
+        assert nobody.status_code == 400
+        assert [
+            (each["index"], each["field"], each["reason"]) for each in refused.json()["errors"]
+        ] == [(place, "merchant_no", "unknown_merchant") for place in (1, 2, 3)]
+        said = {each["message"] for each in refused.json()["errors"]}
+        assert len(said) == 1  # a merchant of others looks like none
+        assert taken.status_code == 201, taken.content
+        assert [payment.merchant for payment in Payment.objects.all()] == [own]
+        assert caller.get("me", merchant_no=own.merchant_no).json()["merchant"]["name"] == own.name
+        assert caller.get("me", merchant_no=other.merchant_no).status_code == 404
+
+        partner_grants.end(merchant_id=permission.merchant_id, grant_id=permission.id)
+        late = caller.post("payments", mixed[0] | {"payment_no": "P-9"}, key="k-3")
+        assert late.status_code == 400
+        assert Payment.objects.count() == 1
+
+    def test_of_two_callers_do_not_share_their_keys(self) -> None:
+        merchant = MerchantFactory()
+        till, partner = Caller(None), Caller(None, kind="PARTNER")
+        partner_grants.grant(key=partner.key, merchant=merchant, at=NOON)
+        first = PAYMENT | {"merchant_no": merchant.merchant_no}
+
+        one = till.post("payments", first)
+        two = partner.post("payments", first | {"payment_no": "P-2"})
+
+        assert (one.status_code, two.status_code) == (201, 201)
+        assert Payment.objects.count() == 2
+
+    def test_can_be_a_thousand_and_no_more(self) -> None:
+        merchant = MerchantFactory()
+        caller = Caller(None)
+        many = [
+            PAYMENT | {"merchant_no": merchant.merchant_no, "payment_no": f"P-{number}"}
+            for number in range(1001)
+        ]
+        bad = [dict(each) for each in many[:1000]]
+        bad[0]["amount_minor"] = 0
+        bad[499]["currency"] = "XXY"
+        bad[999]["payment_no"] = "P-998"
+        worse = [dict(each) for each in many[:1000]]
+        worse[998]["captured_at"] = "2026-02-30T10:00:00+08:00"
+        worse[999]["payment_no"] = "P-997"
+
+        shape = caller.post("payments", {"payments": bad})
+        rows = caller.post("payments", {"payments": worse})
+        too_many = caller.post("payments", {"payments": many})
+        none = caller.post("payments", {"payments": []})
+        every = caller.post("payments", {"payments": [{} for _each in range(1000)]})
+        assert Payment.objects.count() == 0
+        taken = caller.post("payments", {"payments": many[:1000]})
+
+        assert [(each["index"], each["field"]) for each in shape.json()["errors"]] == [
+            (0, "amount_minor"),
+            (499, "currency"),
+        ]
+        assert [
+            (each["index"], each["field"], each["reason"]) for each in rows.json()["errors"]
+        ] == [(998, "captured_at", "instant_malformed"), (999, "payment_no", "duplicate_in_file")]
+        assert [each["field"] for each in too_many.json()["errors"]] == ["payments"]
+        assert [each["field"] for each in none.json()["errors"]] == ["payments"]
+        assert every.status_code == 400
+        places = [each["index"] for each in every.json()["errors"]]
+        assert places == sorted(places)
+        assert len(places) == 1000  # the first thousand of what is wrong
+        assert taken.status_code == 201
+        sent = [each["payment_no"] for each in taken.json()["payments"]]
+        assert sent == [each["payment_no"] for each in many[:1000]]
+        assert Payment.objects.count() == 1000
 
 
 @pytest.mark.django_db

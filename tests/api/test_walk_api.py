@@ -157,7 +157,7 @@ class TestEveryRoute:
                 assert let_in.status_code in (200, 400, 404), (method, path, let_in.content)
 
     def test_asks_few_queries_and_pages_by_key(self, tmp_path: Path) -> None:
-        world = World(tmp_path, days=20)
+        world = World(tmp_path, days=14)
 
         for pattern, view in routes():
             route, path = ROUTES[pattern], path_of(world, pattern)

@@ -11,9 +11,19 @@ from django.db import connection
 
 from channels.models import Payment
 from channels.services import payment, payment_import
+from config.errors import Forbidden
 from foundation.csv_intake import FileRefused, Source
+from merchants.models import ApiKey
+from merchants.services import api_key as api_keys
 from tests.factories import channels as make
 from tests.factories.merchants import MerchantFactory
+
+
+def institution() -> ApiKey:
+    """Return the key of a program of our own that records payments."""
+    return api_keys.create(
+        merchant=None, name="till", kind="INSTITUTION", scopes=["payments:record"], at=make.AT
+    ).key
 
 
 @pytest.mark.django_db
@@ -97,6 +107,21 @@ class TestTwoAtOnce:
 
 @pytest.mark.django_db
 class TestRecordingByCalls:
+    def test_is_refused_to_a_key_that_may_not(self) -> None:
+        merchant = MerchantFactory.create()
+        call = self.call(merchant.merchant_no)
+        key = api_keys.create(
+            merchant=merchant, name="shop", scopes=["payments:read"], at=make.AT
+        ).key
+        off = institution()
+        off.active = False
+
+        for each in (key, off):
+            with pytest.raises(Forbidden):
+                payment.record(payments=[call], by=each, at=make.AT)
+
+        assert not Payment.objects.exists()
+
     def call(self, merchant_no: str, **changes: object) -> dict[str, object]:
         row = dict(
             zip(payment_import.COLUMNS, make.payment_row("A1", merchant_no, ""), strict=True)
@@ -107,8 +132,8 @@ class TestRecordingByCalls:
         no = MerchantFactory.create().merchant_no
         calls = [self.call(no, payment_no=number) for number in ("A2", "A1")]
 
-        first = payment.record(payments=calls, at=make.AT)
-        again = payment.record(payments=calls, at=make.AT)
+        first = payment.record(payments=calls, by=institution(), at=make.AT)
+        again = payment.record(payments=calls, by=institution(), at=make.AT)
 
         assert [each.payment_no for each in first] == ["A2", "A1"]
         assert [each.id for each in again] == [each.id for each in first]
@@ -118,7 +143,7 @@ class TestRecordingByCalls:
         calls = [self.call(no), self.call(no, payment_no="A2", amount_minor=0)]
 
         with pytest.raises(payment.PaymentsRefused) as refusal:
-            payment.record(payments=calls, at=make.AT)
+            payment.record(payments=calls, by=institution(), at=make.AT)
 
         assert [(row.row, row.column) for row in refusal.value.bad] == [(1, "amount_minor")]
         assert not Payment.objects.exists()

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 class TestOnly:
     def test_a_misspelt_name_is_wrong_usage_and_never_reads_as_all_well(self) -> None:
-        with pytest.raises(CommandError, match="no such check: I99; there are .*I1,") as refusal:
+        with pytest.raises(CommandError, match=r"no such check: I99; there are .*I1,") as refusal:
             call_command("verify", "--only", "I1", "I99", stdout=io.StringIO())
 
         assert refusal.value.returncode == 2

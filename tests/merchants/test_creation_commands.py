@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from foundation import clock
 from foundation.models import AuditEvent, User
-from merchants.models import BankAccount, Membership
+from merchants.models import ApiKey, BankAccount, Membership
 from merchants.services import api_key as api_keys
 from merchants.services import payment_password as payment_passwords
 from tests.factories.merchants import MerchantFactory
@@ -110,6 +110,27 @@ class TestCreatePortalUser:
             told("create_portal_user", "bob", "--merchant", "nobody", "--role", "OWNER")
 
         assert refusal.value.returncode == 2
+
+
+@pytest.mark.django_db
+class TestCreateApiKeyOfAPartner:
+    def test_acts_for_the_merchants_named_and_gets_more_by_running_again(self) -> None:
+        numbers = sorted(MerchantFactory().merchant_no for _n in range(2))
+        words = ("till", "--kind", "PARTNER", "--scope", "payments:record", "--acts-for")
+
+        first, again = (told("create_api_key", *words, number) for number in numbers)
+
+        assert (first["acts_for"], again["acts_for"]) == (numbers[:1], numbers)
+        assert "token" in first
+        assert "token" not in again
+
+    def test_of_another_kind_acts_for_none_and_is_not_made(self) -> None:
+        number = MerchantFactory().merchant_no
+
+        with pytest.raises(SystemExit):
+            told("create_api_key", "x", "--scope", "balances:read", "--acts-for", number)
+
+        assert not ApiKey.objects.exists()
 
 
 @pytest.mark.django_db

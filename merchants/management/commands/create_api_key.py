@@ -1,4 +1,4 @@
-"""`manage.py create_api_key NAME --scope S [--merchant NO | --kind INSTITUTION] [--json]`"""
+"""`manage.py create_api_key NAME --scope S [--merchant NO | --kind KIND] [--json]`"""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
 
 from foundation import clock
 from merchants.management.creation import CreateCommand, merchant_named
 from merchants.models import ApiKey, Scope
+from merchants.selectors.partner_grant import numbers_of
 from merchants.services import api_key as api_keys
+from merchants.services import partner_grant as partner_grants
 
 
 class Command(CreateCommand):
@@ -35,6 +38,13 @@ class Command(CreateCommand):
             metavar="SCOPE",
             help=", ".join(Scope.values),
         )
+        parser.add_argument(
+            "--acts-for",
+            action="append",
+            default=[],
+            metavar="MERCHANT_NO",
+            help="a merchant for whom a partner's key may act; one that is there gets it too",
+        )
         parser.add_argument("--network", action="append", default=[], help="allowed, CIDR form")
         parser.add_argument("--days", type=int, help="expires after so many days")
         parser.add_argument("--rotate", action="store_true", help="give a new secret")
@@ -44,17 +54,22 @@ class Command(CreateCommand):
         if days is not None and not 1 <= days <= 3650:
             raise CommandError("--days must be 1 to 3650", returncode=2)
         merchant = merchant_named(options["merchant"]) if options["merchant"] else None
-        made = api_keys.create(
-            merchant=merchant,
-            name=options["name"],
-            scopes=options["scope"],
-            at=at,
-            kind=options["kind"] or (ApiKey.Kind.MERCHANT if merchant else ApiKey.Kind.INSTITUTION),
-            networks=options["network"],
-            expires_at=None if days is None else at + timedelta(days=days),
-        )
-        if options["rotate"] and not made.created:
-            made = api_keys.rotate(merchant_id=made.key.merchant_id, key_id=made.key.id)
+        acts_for = [merchant_named(number) for number in options["acts_for"]]
+        kind = options["kind"] or (ApiKey.Kind.MERCHANT if merchant else ApiKey.Kind.INSTITUTION)
+        with transaction.atomic():
+            made = api_keys.create(
+                merchant=merchant,
+                name=options["name"],
+                scopes=options["scope"],
+                at=at,
+                kind=kind,
+                networks=options["network"],
+                expires_at=None if days is None else at + timedelta(days=days),
+            )
+            if options["rotate"] and not made.created:
+                made = api_keys.rotate(merchant_id=made.key.merchant_id, key_id=made.key.id)
+            for each in acts_for:
+                partner_grants.grant(key=made.key, merchant=each, at=at)
         answer = {
             "created": made.created,
             "name": made.key.name,
@@ -62,5 +77,6 @@ class Command(CreateCommand):
             "merchant_no": made.key.merchant.merchant_no,
             "prefix": made.key.prefix,
             "scopes": list(made.key.scopes),
+            "acts_for": numbers_of(key=made.key),
         }
         return answer | ({"token": made.token} if made.token else {})
