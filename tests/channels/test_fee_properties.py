@@ -27,6 +27,7 @@ class TestTheVersionInForce:
         moments=st.lists(st.integers(-2 * 86_400_000_000, 6 * 86_400_000_000), min_size=1),
         offset=st.integers(-14 * 60, 14 * 60),
     )
+    @make.undone()
     def test_goes_by_the_day_in_the_business_zone_whatever_zone_the_file_writes(
         self, moments: list[int], offset: int
     ) -> None:
@@ -61,6 +62,7 @@ class TestAFeeThatGoesBack:
         parts=st.lists(st.integers(1, 50_000), min_size=1, max_size=8),
         together=st.booleans(),
     )
+    @make.undone()
     def test_adds_up_to_the_whole_fee_and_is_half_up_at_every_step(
         self, rate: int, parts: list[int], together: bool
     ) -> None:

@@ -92,6 +92,7 @@ class TestRounding:
         minimum=st.integers(0, 100),
         cap=st.none() | st.integers(100, 10**6),
     )
+    @make.undone()
     def test_agrees_with_exact_fractions_half_up(
         self, amounts: list[int], rate: int, fixed: int, minimum: int, cap: int | None
     ) -> None:

@@ -75,6 +75,7 @@ class TestTheOracle:
         minimum=parts | st.just(Decimal(0)),
         more=st.none() | parts,
     )
+    @make.undone()
     def test_agrees_with_the_sql_and_with_the_explanation_in_every_currency(
         self,
         minors: list[int],

@@ -47,7 +47,7 @@ class TestHeldBack:
         assert make.balance(good, "merchant_available") == 100_00
         item = Item.objects.get(merchant_id=bad)
         assert item.state == "HELD_BACK"
-        assert "booked before" in item.reason
+        assert item.reason.startswith("settlement 2026-03-03:1:CNY ")
         assert Hold.objects.get(id=item.hold_id).state == "OPEN"
         assert Batch.objects.get().state == "POSTED"
         assert Run.objects.get().state == "DONE"
