@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.management import call_command
+
+from tests.servers import serving
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -35,33 +29,9 @@ def chromium() -> str:
 
 @pytest.fixture
 def server(cloned_db: str, tmp_path: Path) -> Iterator[str]:
-    """Return the address of gunicorn, serving the clone with its catalogues compiled."""
-    call_command("compile_catalogues", verbosity=0)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi:application"]
-    options = ["--bind", f"127.0.0.1:{port}", "--threads", "4", "--no-control-socket"]
-    with (tmp_path / "gunicorn.log").open("wb") as log:
-        process = subprocess.Popen(
-            command + options, cwd=ROOT, env=os.environ.copy(), stdout=log, stderr=log
-        )
-        try:
-            _wait_for(port, process, tmp_path / "gunicorn.log")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail(f"The server did not start:\n{log.read_text(errors='replace')}")
+    """Return the address of gunicorn, serving the clone."""
+    with serving(tmp_path) as served:
+        yield served.address
 
 
 class Watched:
