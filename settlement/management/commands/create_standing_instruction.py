@@ -26,7 +26,9 @@ class Command(CreateCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("merchant_no")
+        named = parser.add_mutually_exclusive_group(required=True)
+        named.add_argument("merchant_no", nargs="?")
+        named.add_argument("--merchant", metavar="MERCHANT_NO", help="the same, as elsewhere")
         parser.add_argument("--currency", default="CNY")
         parser.add_argument("--bank-account", type=int, help="needed only if there are several")
         parser.add_argument("--keep", default="0", help="stays on the balance, in major units")
@@ -34,7 +36,7 @@ class Command(CreateCommand):
 
     def make(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Make the instruction and return what to print. Raises DomainError for a refusal."""
-        merchant = merchant_named(options["merchant_no"])
+        merchant = merchant_named(options["merchant"] or options["merchant_no"])
         currency = options["currency"]
         account = _account(merchant.id, currency, options["bank_account"])
         instruction, created = instructions.create_by_operator(
