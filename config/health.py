@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+Answer = Callable[[HttpRequest], HttpResponseBase]
 logger = logging.getLogger(__name__)
 
 
@@ -32,6 +35,22 @@ def ready(request: HttpRequest) -> JsonResponse:
     if missing:
         return JsonResponse({"status": "migrations missing", "count": missing}, status=503)
     return JsonResponse({"status": "ready"})
+
+
+_DOORS: dict[str, Answer] = {"/healthz": alive, "/readyz": ready}
+
+
+def probes(get_response: Answer) -> Answer:
+    """
+    Answer a load balancer before anything else looks at the request; the first middleware.
+
+    It asks by address, without the name and without TLS, which every other page refuses.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        return _DOORS.get(request.path_info, get_response)(request)
+
+    return answer
 
 
 _complete = False  # migrations do not become unapplied under a running process

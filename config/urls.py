@@ -9,7 +9,6 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from channels.api import payment as payment_api
 from channels.api import refund as refund_api
-from config import health
 from foundation.api import problem
 from foundation.portal import sign_in
 from ledger.api import statement as statement_api
@@ -50,8 +49,6 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="portal:start")),
     path("portal/", include((portal, "portal"))),
-    path("healthz", health.alive),
-    path("readyz", health.ready),
     path("admin/", admin.site.urls),
     path("api/", include(api)),
     path("", include("settlement.urls")),

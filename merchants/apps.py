@@ -12,6 +12,7 @@ class MerchantsConfig(AppConfig):
 
     def ready(self) -> None:
         """Fill the registries."""
+        import merchants.checks  # noqa: F401
         from foundation import csv_intake, registries
         from merchants.reasons import REASONS
         from merchants.services import bank_account, payment_password

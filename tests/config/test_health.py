@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -29,6 +30,16 @@ def gone_database(cloned_db: str) -> Iterator[None]:
 class TestAlive:
     def test_asks_no_database(self, client: Client) -> None:
         assert client.get("/healthz").json() == {"status": "alive"}
+
+    def test_needs_neither_the_name_nor_tls(self, client: Client, settings: Any) -> None:
+        settings.ALLOWED_HOSTS = ["house.example.com"]
+        settings.SECURE_SSL_REDIRECT = True
+
+        assert client.get("/healthz", HTTP_HOST="10.0.0.7:8000").status_code == 200
+        assert client.get("/", HTTP_HOST="10.0.0.7:8000").status_code in {301, 400}
+
+    def test_takes_no_post(self, client: Client) -> None:
+        assert client.post("/healthz").status_code == 405
 
 
 class TestReady:

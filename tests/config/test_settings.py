@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from django.test import override_settings
 
 from tests.databases import ROOT
+from tests.factories.merchants import BankAccountFactory
 
 KEY = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8="
 
@@ -57,6 +59,20 @@ class TestProduction:
 
         assert told.returncode == 1
         assert "foundation.W002" in told.stderr
+
+    @pytest.mark.parametrize("name", ["FIELD_KEYS", "LOOKUP_KEY"])
+    def test_says_when_the_keys_are_another_machines(self, cloned_db: str, name: str) -> None:
+        keys = {"FIELD_KEYS": '{"k1": "' + KEY + '"}', "LOOKUP_KEY": KEY}
+        with override_settings(FIELD_KEYS={"k1": KEY}, LOOKUP_KEY=KEY):
+            BankAccountFactory.create()
+        assert check(**keys).returncode == 0
+        other = KEY.replace("Q", "R")
+
+        told = check(**keys | {name: keys[name].replace(KEY, other)})
+
+        assert told.returncode == 1
+        assert f"{name} is not what this database was written with." in told.stderr
+        assert other not in told.stderr
 
     @pytest.mark.parametrize(
         "name",
