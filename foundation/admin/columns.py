@@ -93,11 +93,16 @@ def plain(name: str, label: Text) -> Column:
 
 
 def progress(done: str, total: str, label: Text) -> Column:
+    """Return a column that shows how far something is, from two of its own columns."""
+    return progress_of(lambda row: (getattr(row, done), getattr(row, total)), label)
+
+
+def progress_of(how_far: Callable[[Any], tuple[int, int]], label: Text) -> Column:
     """Return a column that shows how far something is, as a bar with its numbers."""
 
     @admin.display(description=label)  # type: ignore[arg-type]
     def show(row: Model) -> str:
-        at, of = getattr(row, done), getattr(row, total)
+        at, of = how_far(row)
         return format_html(
             '<progress class="progress" max="{}" value="{}"></progress> <span>{} / {}</span>',
             max(of, 1),

@@ -14,6 +14,7 @@ from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin
 from foundation.admin.readonly import Step
 from settlement.models import Batch, Run
+from settlement.selectors import run as progress
 from settlement.services import run as runs
 
 MENU = [
@@ -37,6 +38,13 @@ def _retry(request: HttpRequest, row: Run, reason: str, at: datetime) -> str:
     return text % {"n": posted}
 
 
+def _how_far(run: Run) -> tuple[int, int]:
+    """Return parts done and in all; only what runs is asked, which is one run of a date."""
+    if run.state == Run.State.DONE:
+        return run.parts, run.parts
+    return progress.parts(run_id=run.id)
+
+
 @admin.register(Run)
 class RunAdmin(KeysetAdmin):
     """Runs, latest date first."""
@@ -46,7 +54,7 @@ class RunAdmin(KeysetAdmin):
         "run_date",
         "cycle",
         columns.state("state", _("state"), RUN_COLOURS),
-        "parts",
+        columns.progress_of(_how_far, _("progress")),
         "started_at",
         "finished_at",
         "actor",

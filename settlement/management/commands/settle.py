@@ -128,8 +128,7 @@ class Command(BaseCommand):
         def notify(done: int, total: int) -> None:
             if shown and total:
                 bar = "#" * (30 * done // total)
-                self.stderr.write(f"\r[{bar:<30}] {done}/{total} {what}", ending="")
-                if done == total:
-                    self.stderr.write("")
+                end = "\n" if done == total else ""
+                self.stderr.write(f"\r[{bar:<30}] {done}/{total} {what}", str, ending=end)
 
         return notify
