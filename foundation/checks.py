@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError, connections
 
+OLDEST = 15  # PostgreSQL
 TABLES = [
     "ledger_account",
     "ledger_entry",
@@ -24,6 +25,31 @@ SELECT c.relname
         OR pg_has_role(c.relowner, 'USAGE'))
  ORDER BY c.relname
 """
+
+
+@register(Tags.database)
+def check_version(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """
+    Refuse a PostgreSQL nobody tried; `migrate` asks this before it begins.
+
+    Before 15 everybody could make tables and functions in the schema `public`, beside the ledger's.
+    """
+    return [
+        Error(
+            f"PostgreSQL {found // 10_000} is too old: {OLDEST} is the oldest that works.",
+            hint="Lead DATABASE_URL and DATABASE_OWNER_URL to PostgreSQL 15, 16, 17 or 18.",
+            id="foundation.E003",
+        )
+        for name in databases or ()
+        if (found := _version(name)) < OLDEST * 10_000
+    ]
+
+
+def _version(name: str) -> int:
+    """Return a server's version as PostgreSQL counts it: 150020 is 15.20."""
+    with connections[name].cursor() as cursor:
+        cursor.execute("SHOW server_version_num")
+        return int(cursor.fetchone()[0])
 
 
 @register(Tags.database)
@@ -55,7 +81,7 @@ def check_role_guard(*, databases: Sequence[str] | None = None, **_: Any) -> lis
 def check_role_guard_of_deployment(**_: Any) -> list[CheckMessage]:
     """Say the same in `check --deploy`, which asks no database by itself."""
     try:
-        return check_role_guard(databases=["default"])
+        return [*check_version(databases=["default"]), *check_role_guard(databases=["default"])]
     except DatabaseError as error:
         reason = str(error).splitlines()[0]
         return [

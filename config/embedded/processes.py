@@ -192,7 +192,8 @@ def step(
         with log.open("rb") as file:
             file.seek(began)
             lines = [line for line in file.read().decode(errors="replace").splitlines() if line]
-        errors = [line for line in lines if "error" in line.lower()] or lines
+        findings = [line for line in lines if line.startswith("?: ")]  # of Django's checks
+        errors = findings or [line for line in lines if "error" in line.lower()] or lines
         last = errors[-1].strip() if errors else f"exit code {code}"
         raise CannotGoOn(f"{doing} failed: {last} (all of it in {log})")
 
