@@ -20,6 +20,13 @@ from settlement.models import Batch, Item, Run
 
 log = logging.getLogger(__name__)
 
+
+class ItemNotPosted(DomainError):
+    """The item is not waiting to be paid out: too early, or somebody closed it meanwhile."""
+
+    code = "item_not_posted"
+
+
 # The accounts an entry may touch; the debt of a merchant who never had one is opened when needed.
 _OPEN_ACCOUNTS: Final = """
 SELECT ledger_open_accounts(array_agg(w.merchant_id), array_agg(w.kind), array_agg(w.currency),
@@ -116,19 +123,20 @@ def close(*, batch: Batch, at: datetime) -> None:
 
 
 def start_paying(*, merchant_id: int, item_id: int) -> None:
-    """Note, in the withdrawal's transaction, that a posted item is being paid out."""
-    Item.objects.filter(merchant_id=merchant_id, id=item_id, state=Item.State.POSTED).update(
-        state=Item.State.PAYING
-    )
+    """
+    Note, in the withdrawal's transaction, that a posted item is being paid out.
+
+    Raises: ItemNotPosted when another process has closed it meanwhile.
+    """
+    posted = Item.objects.filter(merchant_id=merchant_id, id=item_id, state=Item.State.POSTED)
+    if not posted.update(state=Item.State.PAYING):
+        raise ItemNotPosted(_("The settlement item is closed; its money stays on the balance."))
 
 
-def end_paying(*, merchant_id: int, item_id: int, at: datetime) -> bool:
-    """Close an item whose payout has ended, well or not; return whether it was open."""
-    return (
-        Item.objects.filter(merchant_id=merchant_id, id=item_id, state=Item.State.PAYING).update(
-            state=Item.State.CLOSED, closed_at=at
-        )
-        == 1
+def end_paying(*, merchant_id: int, item_id: int, at: datetime) -> None:
+    """Close an item whose payout has ended, well or not; without effect when it is closed."""
+    Item.objects.filter(merchant_id=merchant_id, id=item_id, state=Item.State.PAYING).update(
+        state=Item.State.CLOSED, closed_at=at
     )
 
 

@@ -130,17 +130,19 @@ def pay_out_items(batch_id: int, at: datetime) -> PaidOut:
 
 
 def withdrawal_ended(*, merchant_id: int, withdrawal_id: int, at: datetime) -> None:
-    """Close the item, and its batch if it was the last, once its withdrawal has ended (SI-5)."""
+    """
+    Close the item, and its batch if it was the last, once its withdrawal has ended (SI-5).
+
+    Two transactions, so the batch is looked at whether or not the item was closed just now.
+    """
     withdrawal = Withdrawal.objects.filter(merchant_id=merchant_id, id=withdrawal_id).first()
     if withdrawal is None or withdrawal.item_id is None or withdrawal.closed_at is None:
         return
-    if items.end_paying(merchant_id=merchant_id, item_id=withdrawal.item_id, at=at):
-        batch = (
-            Item.objects.select_related("batch__run")
-            .get(merchant_id=merchant_id, id=withdrawal.item_id)
-            .batch
-        )
-        batches.close(run=batch.run, part=batch.part, at=at)
+    items.end_paying(merchant_id=merchant_id, item_id=withdrawal.item_id, at=at)
+    item = Item.objects.select_related("batch__run").get(
+        merchant_id=merchant_id, id=withdrawal.item_id
+    )
+    batches.close(run=item.batch.run, part=item.batch.part, at=at)
 
 
 def order_no(item: Item) -> str:

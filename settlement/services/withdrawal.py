@@ -115,7 +115,8 @@ def request(
 
     The same order number with the same content returns the withdrawal there is.
     Raises: OrderNumberMalformed, AmountRefused, OrderNumberReused, MerchantNotActive, PayeeRefused,
-            AuthorityRefused, TokenRefused, InsufficientAvailableBalance. Nothing is stored then.
+            AuthorityRefused, TokenRefused, ItemNotPosted, InsufficientAvailableBalance. Nothing is
+            stored then.
     Rule:   WD-1 to WD-6 (docs/rules/withdrawals.md).
     """
     if not _ORDER_NO.fullmatch(order_no):

@@ -20,8 +20,10 @@ from merchants.services import bank_account as bank_accounts
 from settlement.models import Batch, Item, Run, StandingInstruction, Withdrawal
 from settlement.models.standing_instruction import TRANSITIONS
 from settlement.services import batch as batches
+from settlement.services import item as items
 from settlement.services import run as runs
 from settlement.services import standing_instruction as instructions
+from settlement.services import withdrawal as withdrawals
 from settlement.services.payee import PayeeRefused
 from tests.factories import payout as make
 from tests.factories import settlement as dues
@@ -209,6 +211,32 @@ class TestPayOutItems:
         assert instructions.pay_out_items(batch.id, NOON).skipped == 1
         assert Item.objects.get().state == "POSTED"
         assert make.balances(account.merchant_id)["merchant_available"] == (100_00, 0)
+
+    def test_pays_nothing_out_for_an_item_that_was_closed_meanwhile(self):
+        account = make.payee(0)
+        instruction = create(account)
+        posted(account.merchant_id, 100_00)
+        seen = Item.objects.get()  # by a worker that sleeps while another one closes the item
+        batches.close(run=seen.batch.run, part=1, at=NOON)
+
+        assert not instructions._pay_out_item(seen, instruction, NOON)
+        assert not Withdrawal.objects.exists()
+        assert make.balances(account.merchant_id)["merchant_available"] == (100_00, 0)
+
+    def test_closes_the_batch_though_the_item_was_closed_by_a_worker_that_died_then(self):
+        account = make.payee(0)
+        create(account)
+        batch = posted(account.merchant_id, 100_00)
+        instructions.pay_out_items(batch.id, NOON)
+        batches.close(run=batch.run, part=1, at=NOON)
+        made = Withdrawal.objects.get()
+        withdrawals.cancel(**made.key, at=NOON)
+        items.end_paying(merchant_id=made.merchant_id, item_id=made.item_id, at=NOON)
+
+        instructions.withdrawal_ended(**made.key, at=NOON)
+
+        batch.refresh_from_db()
+        assert batch.state == "CLOSED"
 
 
 class TestWholeWay:
