@@ -8,7 +8,7 @@ from datetime import date
 from django.db.models import Exists, OuterRef, Q
 
 from foundation import sql
-from settlement.models import Batch, Item
+from settlement.models import Batch, Item, Run
 
 _BEFORE_POSTED = (Batch.State.COLLECTING, Batch.State.FROZEN, Batch.State.POSTING)
 
@@ -49,6 +49,25 @@ def unfinished_parts(*, run_id: int) -> list[int]:
         Q(state__in=_BEFORE_POSTED) | (Q(state=Batch.State.POSTED) & to_close), run_id=run_id
     )
     return list(found.order_by("part").values_list("part", flat=True).distinct())
+
+
+def left_open() -> list[tuple[Run, int]]:
+    """
+    Return (run, part) of finished runs whose batches do not show what became of their items: one
+    that was held back is booked now, or the last payout has ended, and nobody went on.
+    """
+    items = Item.objects.filter(batch=OuterRef("id"))
+    posted, paying, held_back = (
+        Exists(items.filter(state=state))
+        for state in (Item.State.POSTED, Item.State.PAYING, Item.State.HELD_BACK)
+    )
+    found = Batch.objects.filter(
+        posted | Q(paying, state=Batch.State.POSTED) | ~(paying | held_back),
+        state__in=[Batch.State.POSTED, Batch.State.PAYING],
+        run__state=Run.State.DONE,
+    )
+    pairs = {(batch.run, batch.part) for batch in found.select_related("run")}
+    return sorted(pairs, key=lambda pair: (pair[0].run_date, pair[0].cycle, pair[1]))
 
 
 def parts(*, run_id: int) -> tuple[int, int]:

@@ -129,7 +129,8 @@ def work_by_workers(*, run: Run, patience_seconds: float, at: datetime, notify: 
 
     Raises WorkersSilent when for `patience_seconds` nothing moves and no worker answers a ping.
     """
-    send(run=run)
+    if not send(run=run):
+        finish(run_id=run.id, at=at)
     last, resends, quiet_since = (-1, -1), 0, time.monotonic()
     while Run.objects.filter(id=run.id, state=Run.State.RUNNING).exists():
         now = progress.parts(run_id=run.id)
@@ -158,24 +159,30 @@ def finish(*, run_id: int, at: datetime) -> None:
 
 
 def retry_held_back(*, at: datetime) -> int:
-    """Try every held-back item again, each by itself; return how many were booked (SET-7)."""
+    """
+    Try every held-back item again, each by itself; return how many were booked. What is booked is
+    then paid out or closed, also what a process booked that was killed after it (SET-7).
+    """
     held = Item.objects.filter(state=Item.State.HELD_BACK).order_by("merchant_id", "id")
     booked = [
-        item for item in held.select_related("batch__run")
-        if items.post_or_hold_back(item_id=item.id, at=at)
-    ]  # fmt: skip
-    for run, part in {(item.batch.run, item.batch.part) for item in booked}:
+        items.post_or_hold_back(item_id=item_id, at=at)
+        for item_id in held.values_list("id", flat=True)
+    ]
+    for run, part in progress.left_open():
         _pay_out_and_close(run, part, at)
-    return len(booked)
+    return sum(booked)
 
 
 def settle_due(*, run_date: date, at: datetime) -> int:
     """
     Clear what is left and send all that is due by a date to the workers, with unfinished runs of
     earlier dates; return how many parts. For the beat: two at once, or none for an hour, do no harm
-    (SET-2).
+    (SET-2). A run whose last worker died before ending it is ended first: it would be joined, and
+    what is new would wait.
     """
     clearing.clear_all(at=at)
+    for run_id in Run.objects.filter(state=Run.State.RUNNING).values_list("id", flat=True):
+        finish(run_id=run_id, at=at)
     retry_held_back(at=at)
     start(run_date=run_date)
     return sum(send(run=run) for run in Run.objects.filter(state=Run.State.RUNNING))
