@@ -114,15 +114,15 @@ def span(
     """
     Return the span of an account after `since`, up to and including `until`, with both balances.
 
-    None means from the beginning, or up to now.
+    None means from the beginning, or up to now. One that ends before it begins is empty.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT s.floor, s.last, coalesce(o.balance_after, 0), coalesce(c.balance_after, 0)
-                 FROM (SELECT ledger_seq_as_of(%(m)s, %(a)s,
-                                coalesce(%(since)s::timestamptz, '-infinity')) AS floor,
-                              ledger_seq_as_of(%(m)s, %(a)s,
-                                coalesce(%(until)s::timestamptz, 'infinity')) AS last) s
+                 FROM (SELECT f.floor, greatest(f.floor, ledger_seq_as_of(%(m)s, %(a)s,
+                                coalesce(%(until)s::timestamptz, 'infinity'))) AS last
+                         FROM (SELECT ledger_seq_as_of(%(m)s, %(a)s,
+                                 coalesce(%(since)s::timestamptz, '-infinity')) AS floor OFFSET 0) f) s
                  LEFT JOIN ledger_posting o
                    ON o.merchant_id = %(m)s AND o.account_id = %(a)s AND o.seq = s.floor
                  LEFT JOIN ledger_posting c
@@ -144,7 +144,7 @@ def span_of_days(
     """
     Return the span of whole business days, from cut-off to cut-off, both days included.
 
-    None means from the beginning, or up to now.
+    None means from the beginning, or up to now. One that ends before it begins is empty.
     """
     moment = timedelta(microseconds=1)
     return span(
