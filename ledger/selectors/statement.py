@@ -122,7 +122,8 @@ def span(
                  FROM (SELECT f.floor, greatest(f.floor, ledger_seq_as_of(%(m)s, %(a)s,
                                 coalesce(%(until)s::timestamptz, 'infinity'))) AS last
                          FROM (SELECT ledger_seq_as_of(%(m)s, %(a)s,
-                                 coalesce(%(since)s::timestamptz, '-infinity')) AS floor OFFSET 0) f) s
+                                        coalesce(%(since)s::timestamptz, '-infinity')) AS floor
+                               OFFSET 0) f) s
                  LEFT JOIN ledger_posting o
                    ON o.merchant_id = %(m)s AND o.account_id = %(a)s AND o.seq = s.floor
                  LEFT JOIN ledger_posting c
