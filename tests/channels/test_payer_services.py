@@ -107,10 +107,10 @@ class TestAPayerInTheApi:
         merchant = MerchantFactory.create()
         issued = api_key.create(
             merchant=None,
-            name="partner",
+            name="institution",
             scopes=[Scope.PAYMENTS_RECORD],
             at=make.AT,
-            kind=ApiKey.Kind.PARTNER,
+            kind=ApiKey.Kind.INSTITUTION,
         )
         values = dict(
             zip(payment_import.COLUMNS, row("P1", merchant.merchant_no, PLAIN), strict=True)
