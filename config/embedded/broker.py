@@ -47,6 +47,11 @@ class Broker:
     def url(self) -> str:
         return f"redis+socket://{self.socket}"
 
+    @property
+    def cache_url(self) -> str:
+        """Where the web processes count together, beside the tasks."""
+        return f"unix://{self.socket}?db=1"
+
     def ask(self, words: str) -> bytes:
         """Send one command and return the first bytes of the answer, none when nobody listens."""
         try:

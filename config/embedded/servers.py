@@ -114,6 +114,7 @@ class Servers:
         if self.embeds_broker:
             self.broker.start()
             self.environment["CELERY_BROKER_URL"] = self.broker.url
+            self.environment.setdefault("CACHE_URL", self.broker.cache_url)
             self.environment["CELERY_BROKER_TRANSPORT_OPTIONS"] = TRANSPORT_OPTIONS
         self._prepare(new=new)
 

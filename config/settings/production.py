@@ -18,6 +18,7 @@ SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
+env.str("CACHE_URL")  # many processes count together; `base` reads it
 LOGGING = logs.settings(as_json=True, level=env.str("LOG_LEVEL", default="INFO"))
 
 # `manage.py collectstatic` fills it; WhiteNoise serves it compressed.

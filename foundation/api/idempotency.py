@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from config.errors import DomainError
 from foundation import clock, retry
-from foundation.api import problem
+from foundation.api import problem, throttle
 from foundation.services import idempotency
 from foundation.services.idempotency import Began, ClaimLost, Conflict, InFlight, Replay
 
@@ -64,6 +64,7 @@ def answer_once(
     )
     match begun:
         case Replay(status, content_type, stored):
+            throttle.give_back(request)
             headers = {"Idempotency-Replayed": "true"}
             return HttpResponse(stored, status=status, content_type=content_type, headers=headers)
         case InFlight(seconds):

@@ -309,17 +309,6 @@ class TestRefusals:
         )
         assert (wrong.status_code, wrong.json()["code"]) == (415, "unsupported_media_type")
 
-    def test_of_too_many_requests_say_when_to_come_back(self, settings: Any) -> None:
-        rates = {"read": "1/min", "write": "1/min"}
-        settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"DEFAULT_THROTTLE_RATES": rates}
-        caller = Caller(MerchantFactory())
-
-        assert caller.get("balances").status_code == 200
-        answer = caller.get("balances")
-
-        assert answer.status_code == 429
-        assert int(answer["Retry-After"]) >= 1
-
 
 @pytest.mark.django_db
 class TestForeignBooks:

@@ -29,6 +29,7 @@ def check(**changed: str | None) -> subprocess.CompletedProcess[str]:
         "PASSWORD_PEPPER": secrets.token_urlsafe(32),
         "ALLOWED_HOSTS": "house.example.com",
         "CELERY_BROKER_URL": "amqp://broker.example.com",
+        "CACHE_URL": "redis://cache.example.com:6379/1",
     } | changed
     return subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
@@ -84,6 +85,7 @@ class TestProduction:
             "PASSWORD_PEPPER",
             "ALLOWED_HOSTS",
             "CELERY_BROKER_URL",
+            "CACHE_URL",
         ],
     )
     def test_has_no_default_for_what_matters(self, name: str) -> None:
