@@ -43,7 +43,7 @@ class Sweep:
         self.world, self.judge = world, judge
         self.functions = writing_functions()
         connections.close_all()
-        with self.fresh():
+        with fresh(self.base, self.world):
             with between(self._proxy()) as proxy:
                 work()
             self.sites = proxy.sites
@@ -53,7 +53,7 @@ class Sweep:
 
     def strike(self, how: Strike, at: int) -> list[str]:
         """Disturb the commit number `at`; return what is different in the end, and broken."""
-        with self.fresh():
+        with fresh(self.base, self.world):
             if how == Strike.LATE:
                 self._wake_up_late(at)
             else:
@@ -72,20 +72,6 @@ class Sweep:
                 [f"{how.name} {at} ({site}):", *(f"  {line}" for line in wrong)] if wrong else []
             )
         return "\n".join(said)
-
-    @contextmanager
-    def fresh(self) -> Iterator[None]:
-        """Use a clone of the base, in a world of its own, inside the block."""
-        connections.close_all()
-        name = databases.clone(self.base)
-        databases.use(name)
-        try:
-            with self.world():
-                yield
-        finally:
-            connections.close_all()
-            databases.use(self.base)
-            databases.drop(name)
 
     def _proxy(self, how: Strike = Strike.DIES_BEFORE, at: int | None = None) -> Proxy:
         return Proxy(os.environ["DATABASE_URL"], self.functions, how, at)
@@ -115,6 +101,21 @@ class Sweep:
             awake.set()
             thread.join(_PATIENCE)
         assert not thread.is_alive()
+
+
+@contextmanager
+def fresh(base: str, world: Callable[[], AbstractContextManager[Any]]) -> Iterator[None]:
+    """Use a clone of `base`, in a world of its own, inside the block."""
+    connections.close_all()
+    name = databases.clone(base)
+    databases.use(name)
+    try:
+        with world():
+            yield
+    finally:
+        connections.close_all()
+        databases.use(base)
+        databases.drop(name)
 
 
 def broken() -> list[str]:

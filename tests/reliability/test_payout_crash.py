@@ -5,12 +5,8 @@ and the channel's own book knows of each order at most once.
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,14 +14,14 @@ from foundation import clock, sql
 from foundation.money import Money
 from foundation.services import outbox
 from merchants.models import BankAccount
-from settlement.models import PayoutAttempt, PayoutChannel, Run
+from settlement.models import PayoutChannel, Run
 from settlement.services import payout_statement, payout_watch
 from settlement.services import run as runs
 from settlement.services import standing_instruction as instructions
 from settlement.services import withdrawal as withdrawals
 from tests.factories import payout as make
 from tests.factories import settlement as dues
-from tests.factories import simulator as simulators
+from tests.reliability.bank import Bank
 from tests.reliability.sweep import Strike, Sweep
 
 NOW = clock.now()
@@ -40,32 +36,6 @@ TRIALS = [("paid", how) for how in Strike] + [
     for way in ("timed out after paying", "refused")
     for how in (Strike.DIES_BEFORE, Strike.DIES_AFTER)
 ]
-
-
-class Bank:
-    """A simulated channel per trial, and its judgement of ours."""
-
-    def __init__(self, folder: Path, rule: dict[str, object]) -> None:
-        self.folder, self.rule, self.trials = folder, rule, itertools.count()
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Run a channel with an empty book that does with the first order what the rule says."""
-        with simulators.running(self.folder / f"{next(self.trials)}") as self.channel:
-            make.address(self.channel.url)
-            self.channel.rule(**self.rule)
-            yield
-
-    def judge(self) -> list[str]:
-        """Return where its book and ours differ, and every order handed in or paid twice."""
-        book = self.last_book = self.channel.book()
-        paid = Counter((row["order_no"], row["amount_minor"]) for row in book["movements"])
-        ours = PayoutAttempt.objects.filter(paid_at__isnull=False)
-        said = Counter(ours.values_list("number", "amount_minor"))
-        wrong = [f"paid twice: {order}" for order, times in paid.items() if times > 1]
-        wrong += [f"the channel paid {paid}, we say {said}"] if paid != said else []
-        orders = Counter(row["order_no"].rpartition("-")[0] for row in book["orders"])
-        return wrong + [f"two orders: {number}" for number, times in orders.items() if times > 1]
 
 
 def pay(begin: Callable[[], object], since: timedelta = timedelta(0)) -> None:
@@ -96,7 +66,7 @@ def again(begin: Callable[[], object]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("way", "how"), TRIALS)
 def test_a_withdrawal(cloned_db, tmp_path, settings, way, how):
-    ask, bank = asker(), Bank(tmp_path, WAYS[way])
+    ask, bank = asker(), Bank(tmp_path, [WAYS[way]])
 
     def work() -> None:
         pay(ask)
@@ -114,7 +84,7 @@ def test_a_channel_that_promises_nothing_is_never_sent_an_order_again(
     cloned_db, tmp_path, settings
 ):
     PayoutChannel.objects.update(resend_promised=False)
-    ask, bank = asker(), Bank(tmp_path, {})
+    ask, bank = asker(), Bank(tmp_path)
     sweep = Sweep(
         cloned_db, lambda: pay(ask), lambda: again(ask), world=bank.open, judge=bank.judge
     )
@@ -141,7 +111,7 @@ def test_a_settlement_item_by_standing_instruction(cloned_db, tmp_path, settings
     account = make.payee(0)
     instruct(account)
     dues.payment(account.merchant_id, 100_00, date(2026, 3, 2))
-    bank = Bank(tmp_path, {})
+    bank = Bank(tmp_path)
 
     def settle() -> None:
         runs.settle_due(run_date=date(2026, 3, 3), at=NOW)
