@@ -38,7 +38,7 @@ __all__ = ["broker"]
 
 KILLS: Final = 20
 SEED: Final = 20260213
-DAYS: Final = 4  # business days that are settled under fire
+DAYS: Final = 3  # business days that are settled under fire
 WORKERS: Final = 2
 PATIENCE_SECONDS: Final = 420
 # The broker gives a killed worker's task to another after 5 s, and a slow one's too.
