@@ -5,11 +5,10 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from channels.api import payment as payment_api
 from channels.api import refund as refund_api
-from foundation.api import problem
+from foundation.api import document, problem
 from foundation.portal import sign_in
 from ledger.api import statement as statement_api
 from ledger.portal import statement
@@ -41,8 +40,8 @@ v1: list[URLPattern | URLResolver] = [
 ]
 api: list[URLPattern | URLResolver] = [
     path("v1/", include((v1, "api"))),
-    path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
+    path("schema/", document.document, name="api_schema"),
+    path("docs/", document.page, name="api_docs"),
     re_path("", problem.nothing_here),
 ]
 

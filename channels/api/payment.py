@@ -8,7 +8,12 @@ from django.http import HttpResponse
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import (
+    OpenApiExample,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -63,8 +68,10 @@ class RecordedListOutput(serializers.Serializer[Any]):
 class PaymentOutput(RecordedOutput):
     """A payment with its price; `fee_minor` is null until it is priced and booked."""
 
-    fee_minor = serializers.SerializerMethodField()
-    net_minor = serializers.SerializerMethodField()
+    fee_minor = serializers.SerializerMethodField(help_text=gettext_lazy("The fee."))
+    net_minor = serializers.SerializerMethodField(
+        help_text=gettext_lazy("What the merchant gets: the amount less the fee.")
+    )
 
     def get_fee_minor(self, payment: Payment) -> int | None:
         """Return the fee in minor units."""
@@ -84,6 +91,24 @@ class PaymentPage(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "payment",
+            value={
+                "payment_no": "P20260302-0001",
+                "order_no": "O20260302-0001",
+                "merchant_no": "M000001",
+                "product": "qr",
+                "channel": "wechat",
+                "amount_minor": 10_000,
+                "currency": "CNY",
+                "captured_at": "2026-03-02T10:00:00+08:00",
+            },
+            request_only=True,
+        )
+    ]
+)
 class PaymentInput(StrictInput):
     """A payment to record: a column of the payments file each, the amount in minor units."""
 
@@ -110,7 +135,7 @@ class PaymentListInput(StrictInput):
     """One to a thousand payments: all are recorded, or none."""
 
     payments = serializers.ListField(
-        child=PaymentInput(), allow_empty=False, max_length=payment_service.MAX_PAYMENTS
+        child=PaymentInput(), min_length=1, max_length=payment_service.MAX_PAYMENTS
     )
 
 

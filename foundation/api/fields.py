@@ -77,7 +77,7 @@ class Currency(StrictText):
     default_error_messages = {"currency_unknown": _("Not a currency we know (ISO 4217).")}
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=3, min_length=3, **options)
+        super().__init__(shape="currency", **options)
 
     def to_internal_value(self, data: Any) -> str:
         """Return the code. Raises ValidationError."""

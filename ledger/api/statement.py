@@ -14,30 +14,34 @@ from rest_framework.response import Response
 
 from foundation.api.fields import Currency, DatedPageQuery
 from foundation.api.pagination import Listing, Place, filters_of
+from ledger.portal.operation import NAMES as OPERATIONS
 from ledger.selectors import balance as balances
 from ledger.selectors import statement as statements
 from ledger.selectors.statement import Movement, Position, Span
 from merchants.api.view import BookView
 from merchants.models import Scope
 
-ACCOUNTS: Final = ("available", "pending", "reserve", "debt")
-# What may happen on these accounts; the law is the ability table.
-OPERATIONS: Final = (
-    *("advance", "chargeback", "claim", "clear", "cover_debt", "fee", "fund_margin", "owe"),
-    *("refund", "release", "repay", "reserve", "return", "reverse", "settle", "spend"),
-    *("withdraw", "write_off"),
-)
+ACCOUNTS: Final = {
+    "available": gettext_lazy("Available balance"),
+    "pending": gettext_lazy("Pending settlement"),
+    "reserve": gettext_lazy("Reserve"),
+    "debt": gettext_lazy("Debt"),
+}
 
 
 class StatementQuery(DatedPageQuery):
     """Which account, which business days, which movements."""
 
     account = serializers.ChoiceField(
-        choices=ACCOUNTS, default="available", help_text=gettext_lazy("The part of the balance.")
+        choices=list(ACCOUNTS.items()),
+        default="available",
+        help_text=gettext_lazy("The part of the balance."),
     )
     currency = Currency(help_text=gettext_lazy("An account has one currency."))
     operation = serializers.ChoiceField(
-        choices=OPERATIONS, required=False, help_text=gettext_lazy("Only movements of this kind.")
+        choices=list(OPERATIONS.items()),
+        required=False,
+        help_text=gettext_lazy("Only movements of this kind."),
     )
 
 
@@ -57,7 +61,9 @@ class MovementOutput(serializers.Serializer[Entry]):
     seq = serializers.IntegerField(source="movement.seq")
     line_no = serializers.IntegerField(source="movement.line_no")
     posted_at = serializers.DateTimeField(source="movement.posted_at")
-    operation = serializers.ChoiceField(choices=OPERATIONS, source="movement.operation")
+    operation = serializers.ChoiceField(
+        choices=list(OPERATIONS.items()), source="movement.operation"
+    )
     amount_minor = serializers.IntegerField(source="movement.amount_minor")
     balance_after_minor = serializers.IntegerField(source="movement.balance_after")
     cause = serializers.CharField(source="movement.source_kind")
@@ -70,7 +76,7 @@ class StatementPage(serializers.Serializer[Any]):
     `closing_minor`, unless only one operation was asked for; what is posted later is not in them.
     """
 
-    account = serializers.ChoiceField(choices=ACCOUNTS)
+    account = serializers.ChoiceField(choices=list(ACCOUNTS.items()))
     currency = serializers.CharField()
     opening_minor = serializers.IntegerField()
     closing_minor = serializers.IntegerField()

@@ -69,8 +69,8 @@ class SettlementLineOutput(serializers.Serializer[SettledFact]):
     number = serializers.CharField()
     order_no = serializers.CharField()
     at = serializers.DateTimeField(allow_null=True)
-    gross_minor = serializers.IntegerField(source="gross.minor", default=None, allow_null=True)
-    fee_minor = serializers.IntegerField(source="fee.minor", default=None, allow_null=True)
+    gross_minor = serializers.IntegerField(source="gross.minor", allow_null=True)
+    fee_minor = serializers.IntegerField(source="fee.minor", allow_null=True)
     amount_minor = serializers.IntegerField(source="net.minor")
 
 

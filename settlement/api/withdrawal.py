@@ -8,7 +8,13 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import path
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import (
+    OpenApiExample,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -66,11 +72,14 @@ class WithdrawalOutput(serializers.Serializer[Withdrawal]):
     payee = serializers.UUIDField(source="bank_account.uuid")
     payee_number_masked = serializers.CharField(source="bank_account.number_masked")
     status = serializers.ChoiceField(choices=Status.choices)
-    outcome = serializers.SerializerMethodField()
+    outcome = serializers.SerializerMethodField(
+        help_text=gettext_lazy("What a program may believe.")
+    )
     requested_at = serializers.DateTimeField()
     business_date = serializers.DateField()
     closed_at = serializers.DateTimeField(allow_null=True)
 
+    @extend_schema_field(serializers.ChoiceField(choices=sorted(set(_OUTCOMES.values()))))
     def get_outcome(self, withdrawal: Withdrawal) -> str:
         """Return what the caller may believe."""
         return _OUTCOMES[Status(withdrawal.status)]
@@ -83,6 +92,20 @@ class WithdrawalPage(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "withdrawal",
+            value={
+                "order_no": "2026-000001",
+                "amount_minor": 12_050,
+                "currency": "CNY",
+                "payee": "6c3f9c1e-0f55-4b0a-8a39-3d1f3f8c6e52",
+            },
+            request_only=True,
+        )
+    ]
+)
 class WithdrawalInput(StrictInput):
     """Whom to pay how much; `order_no` is the merchant's own number, unique for ever."""
 
@@ -93,7 +116,7 @@ class WithdrawalInput(StrictInput):
 
 
 class CancelInput(StrictInput):
-    """Why."""
+    """Why it is cancelled, in the caller's words."""
 
     reason = StrictText(max_length=200, required=False, allow_blank=True)
 
@@ -140,7 +163,7 @@ class Withdrawals(BookView):
         """
         Ask for a withdrawal to a payee on the approved list.
 
-        The answer says that it is accepted, not that it is paid: look again, or listen.
+        The answer says that it is accepted, not that it is paid: ask for it again later.
         """
         merchant, _params = self.book(request)
         asked = self.body(request, WithdrawalInput)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,7 +170,7 @@ class TestEveryRoute:
             assert answer.status_code == 200, answer.content
             statements = [query["sql"] for query in asked.captured_queries]
             assert len(statements) <= MOST_QUERIES, (path, statements)
-            assert not any(" OFFSET " in said for said in statements), path
+            assert not any(re.search("OFFSET [1-9]", said) for said in statements), path
             if not route.key:
                 continue
             items = answer.json()["items"]
