@@ -14,7 +14,12 @@ class ChannelsConfig(AppConfig):
         """Register the words of refusals, and the invariant that refunds fit their payment."""
         from channels.selectors import fact_invariants, fact_number, invariants
         from foundation import csv_intake
-        from foundation.registries import append_only_tables, fact_namers, invariant_checks
+        from foundation.registries import (
+            append_only_tables,
+            cause_names,
+            fact_namers,
+            invariant_checks,
+        )
 
         csv_intake.register_reasons(
             {
@@ -45,6 +50,8 @@ class ChannelsConfig(AppConfig):
                 "channels_intake",
             ),
         )
+        for cause, called in fact_number.NAMES.items():
+            cause_names.register(cause, called)
         fact_namers.register("payment", fact_number.of_payments)
         fact_namers.register("refund", fact_number.of_refunds)
         from channels.admin import menu

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from foundation.money import Money
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from foundation.models import Approval, User
 
 T = TypeVar("T")
+SEARCH_MOST: Final = 20  # things that one search provider finds at most
 
 
 class AlreadyRegistered(Exception):
@@ -148,12 +149,10 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class TrailStep:
-    """One station of the money's way, for the page that shows the whole chain."""
+    """The station of the money's way that a journal entry or a hold belongs to, and its page."""
 
-    at: datetime
     title: str
-    detail: str
-    url: str = ""
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +174,9 @@ class Panel:
 
 
 class TrailProvider(Protocol):
-    """Tells its part of the way of one subject (`kind` "payment", "withdrawal" and so on)."""
+    """Tells, of one kind of cause, which station of the money's way a `source_id` stands for."""
 
-    def __call__(self, *, merchant_id: int, kind: str, subject_id: int) -> Iterable[TrailStep]: ...
+    def __call__(self, *, merchant_id: int, source_id: str) -> TrailStep | None: ...
 
 
 class FactNamer(Protocol):
@@ -208,7 +207,9 @@ class CauseNamer(Protocol):
 
 
 class SearchProvider(Protocol):
-    """Finds things by exact number or prefix; bounded, and only what `user` may see."""
+    """
+    Finds things by exact number or prefix, bounded by `SEARCH_MOST`, and only what `user` may see.
+    """
 
     def __call__(self, *, text: str, user: User) -> Iterable[SearchHit]: ...
 
@@ -236,7 +237,9 @@ work_items: Registry[Callable[[], Iterable[WorkItem]]] = Registry("work_items")
 trail_providers: Registry[TrailProvider] = Registry("trail_providers")
 fact_namers: Registry[FactNamer] = Registry("fact_namers")
 cause_namers: Registry[CauseNamer] = Registry("cause_namers")
+cause_names: Registry[Promise] = Registry("cause_names")  # of kinds of causes and facts
 overview_panels: Registry[Callable[[datetime], Panel]] = Registry("overview_panels")
+fact_pages: Registry[str] = Registry("fact_pages")  # names of the admin's pages, by fact kind
 search_providers: Registry[SearchProvider] = Registry("search_providers")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")
 

@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class LedgerConfig(AppConfig):
@@ -12,7 +13,7 @@ class LedgerConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the invariants that `verify` asks of the ledger, and the portal's statement."""
-        from foundation.registries import MenuEntry, invariant_checks, menu_entries
+        from foundation.registries import MenuEntry, cause_names, invariant_checks, menu_entries
         from ledger.selectors import guard_invariants, invariants
 
         invariant_checks.register("I1", invariants.balanced_entries)
@@ -21,6 +22,7 @@ class LedgerConfig(AppConfig):
         invariant_checks.register("I4", guard_invariants.guarded_history)
         invariant_checks.register("I5", invariants.single_causes)
         invariant_checks.register("I6", invariants.resolved_holds)
+        cause_names.register("reversal", pgettext_lazy("cause", "reversal"))
         menu_entries.register(
             "portal.statement",
             MenuEntry("portal", _("Statement"), "portal:statement", "see_balances"),

@@ -47,6 +47,8 @@ class SettlementConfig(AppConfig):
                 "settlement_payout_status",
             ),
         )
+        for cause, called in cause_number.NAMES.items():
+            registries.cause_names.register(cause, called)
         registries.cause_namers.register("settlement", cause_number.of_settlement)
         for kind in (payout_journal.PAID, payout_journal.RETURNED, payout_journal.RESOLVED):
             registries.cause_namers.register(kind, cause_number.of_payout)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Chunk, Intake
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin
+from foundation.registries import TrailStep
 
 MENU = [
     ("channels_intake_changelist", _("Intakes"), "upload_file", "channels.view_intake"),
@@ -47,3 +50,10 @@ class ChunkAdmin(KeysetAdmin):
             {"new": filters.Choice(_("not cleared"), Q(state="NEW"), Keyset("kind", "id"))},
         ),
     )
+
+
+def of_chunk(*, merchant_id: int, source_id: str) -> TrailStep | None:
+    """Return the chunk that an entry of clearing books: `<chunk>:<currency>`."""
+    chunk_id = source_id.partition(":")[0]
+    address = reverse("admin:channels_chunk_change", args=[chunk_id])
+    return TrailStep(gettext("clearing chunk %(number)s") % {"number": chunk_id}, address)

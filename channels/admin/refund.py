@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Refund, RefundBooking
@@ -43,12 +40,7 @@ class RefundAdmin(KeysetAdmin):
     search_help_text = _("Refund number")
     labels = {"intake": _("intake")}
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Say what had been refunded before in words of ours."""
-        before = columns.money("refunded_before_minor", _("refunded before"))
-        names = super().get_fields(request, obj)
-        shown = {"refunded_before_minor": before}
-        return [shown.get(getattr(name, "__name__", name), name) for name in names]
+    shown = {"refunded_before_minor": columns.money("refunded_before_minor", _("refunded before"))}
 
 
 @admin.register(RefundBooking)

@@ -10,6 +10,7 @@ from channels.models.fee_rule import FeeRule
 from channels.models.product import Channel, Product
 from foundation.models import Fact, FactForeignKey
 from foundation.models.fact import book_key
+from foundation.money import Money
 
 
 class Intake(models.Model):
@@ -33,7 +34,7 @@ class Intake(models.Model):
         verbose_name_plural = _("intakes")
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
+        return f"{self.get_kind_display()} {self.name}"
 
 
 class Chunk(models.Model):
@@ -66,7 +67,7 @@ class Chunk(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.from_id}-{self.to_id}"
+        return f"{self.get_kind_display()} {self.from_id}–{self.to_id}"
 
 
 class Payment(Fact):
@@ -176,7 +177,7 @@ class Pricing(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.payment_id}: {self.fee_minor}"
+        return f"{self.payment}: {Money(self.fee_minor, self.payment.currency)}"
 
 
 class RefundBooking(Fact):
@@ -213,7 +214,7 @@ class RefundBooking(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.refund_id}: {self.amount_minor}"
+        return f"{self.refund}: {Money(self.amount_minor, self.payment.currency)}"
 
 
 class Unpriced(Fact):
@@ -239,4 +240,4 @@ class Unpriced(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.fact_kind} {self.fact_id}"
+        return f"{self.get_fact_kind_display()} {self.fact_id}"

@@ -1,10 +1,20 @@
-"""The numbers by which people know payments and refunds, for pages of lower floors."""
+"""What payments and refunds are called, and their numbers, for pages of lower floors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
 
 from channels.models import Payment, Refund
+
+NAMES: Final[Mapping[str, Promise]] = {
+    "payment": pgettext_lazy("cause", "payment"),
+    "refund": pgettext_lazy("cause", "refund"),
+    "clearing": pgettext_lazy("cause", "clearing"),
+}
 
 
 def of_payments(*, merchant_id: int, fact_ids: Sequence[int]) -> Mapping[int, str]:

@@ -119,6 +119,10 @@ class ApprovalAdmin(KeysetAdmin):
         Step("withdraw", _("Withdraw my proposal"), _withdraw, open_to=_open, colour="danger"),
     )
 
+    def title(self, row: Approval) -> str:
+        """Call the page by its proposal."""
+        return self.what(row)
+
     @admin.display(description=_("proposal"))
     def what(self, row: Approval) -> str:
         """Say the proposal in one sentence."""

@@ -73,6 +73,17 @@ def link(label: Text, target: Callable[[Any], tuple[str, Any, Any] | None]) -> C
     return show
 
 
+def named(column: str, label: Text, name_of: Callable[[str], str]) -> Column:
+    """Return a column that shows the code in `column` by its name in the reader's language."""
+
+    @admin.display(description=label)  # type: ignore[arg-type]
+    def show(row: Model) -> str:
+        return name_of(getattr(row, column))
+
+    show.__name__ = column
+    return show
+
+
 def plain(name: str, label: Text) -> Column:
     """Return a column that shows an attribute under a label of ours; a relation is a link."""
 

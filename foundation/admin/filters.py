@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminTextInputWidget
 
 from foundation.admin.keyset import Keyset
+from foundation.admin.related import MERCHANT
 from foundation.models import Fact
 
 Text = str | Promise
@@ -62,7 +63,7 @@ class TypedFilter(SimpleListFilter):
         text = self.text()
         if not text:
             return queryset
-        if self.in_book and not request.GET.get("merchant_no", "").strip():
+        if self.in_book and not request.GET.get(MERCHANT, "").strip():
             messages.warning(request, _("Choose a merchant first: each one has its own numbers."))
             return queryset.none()
         try:
@@ -80,7 +81,7 @@ class MerchantFilter(TypedFilter):
     """By merchant number. Every fact belongs to one merchant, and its indexes begin with it."""
 
     title = _("merchant number")
-    parameter_name = "merchant_no"
+    parameter_name = MERCHANT
     lookup = "merchant"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.utils.functional import Promise
@@ -58,9 +59,19 @@ def _holder(permission: str) -> Callable[[HttpRequest], bool]:
 
 def fill() -> None:
     """Register foundation's screens, lines of the menu and queues. Called by `ready()`."""
-    from foundation.admin import approval, audit, business_day, job, outbox, user, work_items
+    from foundation.admin import (
+        approval,
+        audit,
+        business_day,
+        job,
+        outbox,
+        search,
+        user,
+        work_items,
+    )
 
-    register("", approval.MENU[:1])
+    admin.site.add_page("find/", search.page, "find")  # type: ignore[attr-defined]
+    register("", [*approval.MENU[:1], *search.MENU])
     nouns = (audit, business_day, job, outbox, user)
     register(_("Foundation"), [*(line for noun in nouns for line in noun.MENU), *approval.MENU[1:]])
     registries.work_items.register("foundation.approvals", work_items.approvals)

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 from config.errors import DomainError
 from foundation import clock
 from foundation.admin import columns
+from foundation.admin.related import Link, Related, links
 from foundation.admin.theme import ModelAdmin
 from foundation.fields import EncryptedTextField
 
@@ -55,8 +56,10 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
     actions = None
     steps: tuple[Step, ...] = ()
     money_currency: dict[str, str] = {}  # column of minor units -> column of its currency
+    related: tuple[Related, ...] = ()
     hidden: tuple[str, ...] = ()
     labels: dict[str, str | Promise] = {}  # for columns whose model names none
+    shown: dict[str, columns.Column | None] = {}  # shown in place of a column; None hides it
     list_filter_submit = True
     list_fullwidth = True
     list_per_page = 100
@@ -84,7 +87,10 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         for field in self.model._meta.concrete_fields:
             if isinstance(field, (EncryptedTextField, BinaryField)) or field.name in self.hidden:
                 continue
-            if field.name in self.labels:
+            if field.name in self.shown:
+                column = self.shown[field.name]
+                names.extend([] if column is None else [column])
+            elif field.name in self.labels:
                 names.append(columns.plain(field.name, self.labels[field.name]))
             elif field.name.endswith("_minor"):
                 names.append(self._amount(field))
@@ -140,8 +146,12 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         if request.method == "POST":
             raise PermissionDenied
         row = self.get_object(request, object_id)
-        steps = [] if row is None else self._open_steps(request, row)
-        context = {"title": self._title(row), "steps": steps, **(extra_context or {})}
+        title = "" if row is None else self.title(row)
+        context: dict[str, Any] = {"title": title, "subtitle": None}
+        if row is not None:
+            context["steps"] = self._open_steps(request, row)
+            context["related"] = self.related_links(request, row)
+        context |= extra_context or {}
         return super().change_view(request, object_id, form_url, context)
 
     def changelist_view(
@@ -153,6 +163,14 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
             request, {"title": title[:1].upper() + title[1:], **(extra_context or {})}
         )
 
+    def title(self, row: Any) -> str:
+        """Return what the page of a row is called."""
+        return str(row)
+
+    def related_links(self, request: HttpRequest, row: Any) -> list[Link]:
+        """Return where the reader finds what belongs to the row."""
+        return links(request, row, self.related)
+
     def _open_steps(self, request: HttpRequest, row: Model) -> list[dict[str, Any]]:
         address = f"admin:{self.opts.app_label}_{self.opts.model_name}_step"
         return [
@@ -160,9 +178,6 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
             for step in self.steps
             if step.open_to(row) and (not step.permission or request.user.has_perm(step.permission))
         ]
-
-    def _title(self, row: Model | None) -> str:
-        return "" if row is None else str(row)
 
     def _address(self, row: Model) -> str:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"

@@ -41,7 +41,7 @@ class ApprovalPolicy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.currency} {self.from_amount_minor}: {self.checkers_needed}"
+        return f"{self.action} {self.currency}"
 
 
 class Approval(Fact):

@@ -41,6 +41,4 @@ class AccountAdmin(KeysetAdmin):
     @admin.display(description=_("kind"))
     def kind_name(self, row: Account) -> str:
         """Return the kind's name in the reader's language."""
-        from ledger.admin.words import name
-
-        return name(row.kind)
+        return row.kind.name

@@ -7,9 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import columns, filters
 from foundation.admin.readonly import ReadOnlyAdmin
-from ledger.admin import words
-from ledger.admin.words import name
 from ledger.models import Ability, AccountKind, Side, Subject
+from ledger.models import operation as operations
 
 MENU = [
     ("ledger_subject_changelist", _("Chart of accounts"), "list_alt", "ledger.view_subject"),
@@ -29,7 +28,7 @@ class SubjectAdmin(ReadOnlyAdmin):
     @admin.display(description=_("name"))
     def shown_name(self, row: Subject) -> str:
         """Return the name in the reader's language."""
-        return name(row)
+        return row.name
 
 
 @admin.register(AccountKind)
@@ -50,12 +49,12 @@ class AccountKindAdmin(ReadOnlyAdmin):
     @admin.display(description=_("name"))
     def shown_name(self, row: AccountKind) -> str:
         """Return the name in the reader's language."""
-        return name(row)
+        return row.name
 
     @admin.display(description=_("account subject"))
     def shown_subject(self, row: AccountKind) -> str:
         """Return the subject's code and name."""
-        return f"{row.subject.code} {name(row.subject)}"
+        return f"{row.subject.code} {row.subject.name}"
 
     @admin.display(description=_("normal side"))
     def side(self, row: AccountKind) -> str:
@@ -81,9 +80,9 @@ class AbilityAdmin(ReadOnlyAdmin):
     @admin.display(description=_("account kind"))
     def shown_kind(self, row: Ability) -> str:
         """Return the kind's name in the reader's language."""
-        return name(row.account_kind)
+        return row.account_kind.name
 
     @admin.display(description=_("operation"))
     def shown_operation(self, row: Ability) -> str:
         """Return the operation in the reader's language."""
-        return words.operation(row.operation)
+        return operations.name_of(row.operation)

@@ -12,27 +12,29 @@ from django.utils.translation import gettext_lazy as _
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from foundation.money import Money
-from ledger.admin import words
-from ledger.admin.words import name
-from ledger.models import JournalEntry, Posting, PostingLine
+from ledger.admin import trail
+from ledger.models import AccountKind, JournalEntry, Posting, PostingLine, cause
+from ledger.models import operation as operations
 
 MENU = [
     ("ledger_journalentry_changelist", _("Entries"), "receipt_long", "ledger.view_journalentry"),
     ("ledger_posting_changelist", _("Postings"), "swap_vert", "ledger.view_posting"),
     ("ledger_postingline_changelist", _("Posting lines"), "reorder", "ledger.view_postingline"),
 ]
+CAUSE = columns.named("source_kind", _("cause"), cause.name_of)
+MOST_LINES = 200  # shown with their posting; the list of lines has the rest
 MOST_POSTINGS = 500  # shown with their entry; an entry of ours has a handful
 
 
 def of_entry(entry: JournalEntry) -> list[tuple[Posting, str, str, str]]:
     """Return an entry's postings, each with its kind, operation and amount as people read them."""
-    kinds = words.kinds()
+    kinds = {kind.kind: kind.name for kind in AccountKind.objects.all()}  # thirty rows
     found = Posting.objects.filter(merchant=entry.merchant_id, entry=entry.pk).order_by("id")
     return [
         (
             posting,
             kinds[posting.account_kind],
-            words.operation(posting.operation),
+            operations.name_of(posting.operation),
             columns.grouped(Money(posting.amount_minor, posting.currency)),
         )
         for posting in found[:MOST_POSTINGS]
@@ -43,7 +45,7 @@ def of_entry(entry: JournalEntry) -> list[tuple[Posting, str, str, str]]:
 class JournalEntryAdmin(KeysetAdmin):
     """Entries, latest first."""
 
-    list_display = ("id", "merchant", "source_kind", "source_id", "accounting_date", "booked_at")
+    list_display = ("id", "merchant", CAUSE, "source_id", "accounting_date", "booked_at")
     list_select_related = ("merchant",)
     list_filter = (
         filters.merchant("-id"),
@@ -54,10 +56,11 @@ class JournalEntryAdmin(KeysetAdmin):
     searches = (Search("id"), Search("source_id", in_book=True))
     search_help_text = _("Entry; with merchant and cause, the cause's number")
     hidden = ("content_sha256",)
+    shown = {"source_kind": CAUSE}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the entry's postings below it."""
-        return [*super().get_fields(request, obj), "postings"]
+        return [trail.origin, *super().get_fields(request, obj), "postings"]
 
     @admin.display(description=_("postings"))
     def postings(self, row: JournalEntry) -> str:
@@ -91,22 +94,36 @@ class PostingAdmin(KeysetAdmin):
     )
     searches = (Search("id"), Search("entry", in_book=True))
     search_help_text = _("Posting; with a merchant, also the entry")
+    shown = {
+        "account_kind": None,
+        "operation": columns.named("operation", _("operation"), operations.name_of),
+        "balance_after": columns.money("balance_after", _("balance after")),
+    }
 
     @admin.display(description=_("account kind"))
     def kind_name(self, row: Posting) -> str:
         """Return the kind's name in the reader's language."""
-        return name(row.account.kind)
+        return str(row.account.kind)
 
     @admin.display(description=_("operation"))
     def operation_name(self, row: Posting) -> str:
         """Return the operation in the reader's language."""
-        return words.operation(row.operation)
+        return operations.name_of(row.operation)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Show the balance after it as money too."""
-        names = super().get_fields(request, obj)
-        shown = columns.money("balance_after", _("balance after"))
-        return [shown if name == "balance_after" else name for name in names]
+        """Show the payments and refunds below it."""
+        return [*super().get_fields(request, obj), "lines"]
+
+    @admin.display(description=_("what it books"))
+    def lines(self, row: Posting) -> str:
+        """Show what a bulk posting books, at most so many."""
+        below = PostingLine.objects.filter(
+            merchant=row.merchant_id, account=row.account_id, seq=row.seq
+        )
+        found = list(below.order_by("line_no")[: MOST_LINES + 1])
+        shown = trail.shown(found[:MOST_LINES], row.currency)
+        context = {"lines": shown, "more": len(found) > MOST_LINES}
+        return render_to_string("admin/posting_lines.html", context)
 
 
 @admin.register(PostingLine)
@@ -117,8 +134,7 @@ class PostingLineAdmin(KeysetAdmin):
     list_display = (
         "id",
         "merchant",
-        "fact_kind",
-        "fact_id",
+        trail.fact,
         columns.money("amount_minor", _("amount"), currency="account__currency"),
         columns.money("balance_after", _("balance after"), currency="account__currency"),
         columns.plain("posting", _("posting")),
@@ -132,3 +148,10 @@ class PostingLineAdmin(KeysetAdmin):
     searches = (Search("id"),)
     search_help_text = _("Line")
     money_currency = {"amount_minor": "account__currency"}
+    shown = {
+        "fact_kind": trail.fact,
+        "fact_id": None,
+        "balance_after": columns.money(
+            "balance_after", _("balance after"), currency="account__currency"
+        ),
+    }

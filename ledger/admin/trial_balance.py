@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy
 
 from foundation.admin.columns import grouped
 from foundation.money import Money
-from ledger.admin.words import name
 from ledger.models import AccountKind
 from ledger.selectors import balance
 
@@ -59,9 +58,9 @@ def _tables(up_to: date | None) -> list[dict[str, Any]]:
             row.credit_balance_minor,
         )
         kind = kinds[row.kind]
-        label = f"{kind.subject.code} {name(kind.subject)}"
+        label = f"{kind.subject.code} {kind.subject.name}"
         shown = [grouped(Money(minor, row.currency)) for minor in figures]
-        table["rows"].append((label, name(kind), shown))
+        table["rows"].append((label, kind.name, shown))
         before = table["sums"] or [0] * len(figures)
         table["sums"] = [sum(pair) for pair in zip(before, figures, strict=True)]
     for table in tables.values():

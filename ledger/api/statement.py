@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from foundation.api.fields import Currency, DatedPageQuery
 from foundation.api.pagination import Listing, Place, filters_of
-from ledger.portal.operation import NAMES as OPERATIONS
+from ledger.models.operation import MERCHANT_NAMES as OPERATIONS
 from ledger.selectors import balance as balances
 from ledger.selectors import statement as statements
 from ledger.selectors.statement import Movement, Position, Span

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from foundation.models import Fact
+from ledger.models import operation as operations
 
 
 class Side(models.TextChoices):
@@ -13,6 +15,10 @@ class Side(models.TextChoices):
 
     DR = "DR", _("debit")
     CR = "CR", _("credit")
+
+
+def _spoken(chinese: str, english: str) -> str:
+    return chinese if (get_language() or "").startswith("zh") else english
 
 
 class Subject(models.Model):
@@ -24,11 +30,16 @@ class Subject(models.Model):
 
     class Meta:
         db_table = "ledger_subject"
-        verbose_name = _("subject")
+        verbose_name = pgettext_lazy("accounts", "subject")
         verbose_name_plural = _("chart of accounts")
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name_zh}"
+        return f"{self.code} {self.name}"
+
+    @property
+    def name(self) -> str:
+        """Its name in the reader's language."""
+        return _spoken(self.name_zh, self.name_en)
 
 
 class AccountKind(models.Model):
@@ -48,7 +59,12 @@ class AccountKind(models.Model):
         verbose_name_plural = _("account kinds")
 
     def __str__(self) -> str:
-        return self.kind
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """Its name in the reader's language."""
+        return _spoken(self.name_zh, self.name_en)
 
 
 class Ability(models.Model):
@@ -74,7 +90,7 @@ class Ability(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account_kind_id} {self.operation} {self.side}"
+        return f"{self.account_kind} {operations.name_of(self.operation)} {self.get_side_display()}"
 
 
 class Account(Fact):
@@ -109,4 +125,4 @@ class Account(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind_id} {self.currency} {self.ref_id}".strip()
+        return f"{self.kind} {self.currency} {self.ref_id}".strip()

@@ -6,6 +6,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from foundation.models import Fact, FactForeignKey
+from foundation.money import Money
+from ledger.models import cause
 from ledger.models.account import Account, Side
 from ledger.models.journal import JournalEntry
 
@@ -66,4 +68,5 @@ class Hold(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.source_kind} {self.source_id} {self.amount_minor} {self.currency}"
+        amount = Money(self.amount_minor, self.currency)
+        return f"{cause.name_of(self.source_kind)} {self.source_id} {amount}"

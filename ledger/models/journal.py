@@ -7,7 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.models import Fact, FactForeignKey
 from foundation.models.fact import book_key
+from foundation.money import Money
 from ledger.fields import Xid8Field
+from ledger.models import cause
+from ledger.models import operation as operations
 from ledger.models.account import Account, Side
 
 
@@ -45,7 +48,7 @@ class JournalEntry(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.source_kind} {self.source_id}"
+        return f"{cause.name_of(self.source_kind)} {self.source_id}"
 
 
 class Posting(Fact):
@@ -81,7 +84,8 @@ class Posting(Fact):
         indexes = [models.Index(fields=["merchant", "entry"], name="posting_by_entry")]
 
     def __str__(self) -> str:
-        return f"{self.side} {self.account_kind} {self.amount_minor} {self.currency}"
+        amount = Money(self.amount_minor, self.currency)
+        return f"{self.get_side_display()} {operations.name_of(self.operation)} {amount}"
 
 
 class PostingLine(Fact):
@@ -119,4 +123,4 @@ class PostingLine(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.fact_kind} {self.fact_id} {self.amount_minor}"
+        return f"{cause.name_of(self.fact_kind)} {self.fact_id}"

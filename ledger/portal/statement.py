@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 
 from foundation import clock
 from foundation.money import Money
-from ledger.portal.operation import name_of
+from ledger.models import operation as operations
 from ledger.selectors import balance as balances
 from ledger.selectors import statement as statements
 from ledger.selectors.balance import Balance
@@ -201,7 +201,7 @@ def _rows(found: Sequence[Movement], merchant_id: int, currency: str) -> Iterato
     for movement, reference in zip(found, references, strict=True):
         yield Row(
             movement.posted_at,
-            name_of(movement.operation),
+            operations.merchant_name_of(movement.operation),
             reference,
             Money(movement.amount_minor, currency),
             Money(movement.balance_after, currency),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from foundation import registries
 from foundation.admin import menu
 
 
@@ -15,8 +16,10 @@ def fill() -> None:
         membership,
         merchant,
         partner_grant,
+        search,
         verification,
     )
 
+    registries.search_providers.register("merchants", search.find)
     nouns = (merchant, bank_account, membership, api_key, partner_grant, verification)
     menu.register(_("Merchants"), [line for noun in nouns for line in noun.MENU])

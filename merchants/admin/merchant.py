@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from foundation.admin import columns, filters
+from foundation.admin import columns, filters, related
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from merchants.models import Merchant
 
@@ -29,3 +30,7 @@ class MerchantAdmin(KeysetAdmin):
         "created_at",
     )
     list_filter = (filters.states("status", _("status"), Merchant.Status.choices),)
+
+    def related_links(self, request: HttpRequest, row: Merchant) -> list[related.Link]:
+        """Lead to everything of this merchant."""
+        return related.of_merchant(request, row.merchant_no)

@@ -8,6 +8,7 @@ from typing import Final
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from foundation.models import Fact
 
@@ -16,7 +17,7 @@ class Membership(Fact):
     """A user's role with one merchant. Switched off, never deleted."""
 
     class Role(models.TextChoices):
-        OWNER = "OWNER", _("owner")
+        OWNER = "OWNER", pgettext_lazy("role", "owner")
         FINANCE = "FINANCE", _("finance")
         CASHIER = "CASHIER", _("cashier")
         VIEWER = "VIEWER", _("viewer")
@@ -36,7 +37,7 @@ class Membership(Fact):
         indexes = [models.Index(fields=["user", "merchant"], name="membership_user")]
 
     def __str__(self) -> str:
-        return f"{self.user} {self.role}"
+        return f"{self.user} {self.get_role_display()}"
 
 
 class Ability(models.TextChoices):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Merchant(models.Model):
@@ -25,7 +26,7 @@ class Merchant(models.Model):
         RESTRICTED = "RESTRICTED", _("restricted")
         FROZEN = "FROZEN", _("frozen")
         CLOSING = "CLOSING", _("closing")
-        CLOSED = "CLOSED", _("closed")
+        CLOSED = "CLOSED", pgettext_lazy("merchant", "closed")
 
     merchant_no = models.CharField(_("merchant number"), max_length=64, unique=True)
     kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.MERCHANT)
@@ -51,4 +52,6 @@ class Merchant(models.Model):
         ]
 
     def __str__(self) -> str:
+        if self.kind == self.Kind.HOUSE:
+            return f"{self.merchant_no} {self.get_kind_display()}"
         return f"{self.merchant_no} {self.name}"

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin
+from settlement.admin.item import FACT
 from settlement.models import Due, Position, Schedule
 
 MENU = [
@@ -25,7 +26,7 @@ class DueAdmin(KeysetAdmin):
         "id",
         "merchant",
         "source_kind",
-        "source_id",
+        FACT,
         columns.money("amount_minor", _("amount")),
         "business_date",
         "due_date",
@@ -33,6 +34,7 @@ class DueAdmin(KeysetAdmin):
         "explanation",
     )
     list_select_related = ("merchant",)
+    shown = {"source_id": FACT}
     list_filter = (
         filters.merchant("source_kind", "source_id"),
         filters.exact("source_id", _("payment or refund (with a merchant)"), in_book=True),

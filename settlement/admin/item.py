@@ -8,12 +8,15 @@ from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
-from foundation.money import Money
 from settlement.models import Exposure, Item, Line
+from settlement.models.due import SourceKind
+from settlement.selectors import item as items
 
 MENU = [
     ("settlement_item_changelist", _("Items"), "request_quote", "settlement.view_item"),
@@ -30,6 +33,16 @@ COLOURS = {
 }
 EXPOSURE_COLOURS = {"UNFUNDED": "danger", "FUNDED": "warning", "RECOVERED": "success"}
 MOST_LINES = 200  # shown with their item; the list of lines has the rest
+
+
+def fact_page(row: Any) -> tuple[str, int, int]:
+    """Lead to the way of a payment's money, or to a refund."""
+    if row.source_kind == SourceKind.PAYMENT:
+        return "settlement_payment_trail", row.source_id, row.source_id
+    return "channels_refund_change", row.source_id, row.source_id
+
+
+FACT = columns.link(_("payment or refund"), fact_page)
 
 
 @admin.register(Item)
@@ -69,17 +82,24 @@ class ItemAdmin(KeysetAdmin):
     search_help_text = _("Item")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Show the item's lines below it."""
-        return [*super().get_fields(request, obj), "lines"]
+        """Show the item's lines below it, and what it advanced."""
+        return [*super().get_fields(request, obj), "advance", "lines"]
 
-    @admin.display(description=_("lines"))
+    @admin.display(description=_("advance"))
+    def advance(self, row: Item) -> str | None:
+        """Lead to what was advanced, with the word for who bears it."""
+        found = Exposure.objects.filter(merchant=row.merchant_id, item=row.pk).first()
+        if found is None:
+            return None
+        address = reverse("admin:settlement_exposure_change", args=[found.pk])
+        return format_html('<a class="cell-link" href="{}">{}</a>', address, found)
+
+    @admin.display(description=_("what it settles"))
     def lines(self, row: Item) -> str:
-        """Show what it settles, at most so many."""
-        found = Line.objects.filter(merchant=row.merchant_id, item=row.pk)
-        lines = list(found.order_by("source_kind", "source_id")[: MOST_LINES + 1])
-        for line in lines:
-            line.shown = columns.grouped(Money(line.amount_minor, row.currency))  # type: ignore[attr-defined]
-        context = {"lines": lines[:MOST_LINES], "more": len(lines) > MOST_LINES, "item": row}
+        """Show what it settles, at most so many, each with the way of its money."""
+        found = items.lines(item=row, limit=MOST_LINES + 1)
+        lines = [(line, columns.grouped(line.net)) for line in found[:MOST_LINES]]
+        context = {"lines": lines, "more": len(found) > MOST_LINES}
         return render_to_string("admin/settlement_lines.html", context)
 
 
@@ -90,7 +110,7 @@ class LineAdmin(KeysetAdmin):
     keyset = Keyset("merchant_id", "source_id", "source_kind")
     list_display = (
         "source_kind",
-        "source_id",
+        FACT,
         "merchant",
         columns.money("amount_minor", _("amount"), currency="item__currency"),
         columns.link(_("item"), lambda row: ("settlement_item_change", row.item_id, row.item_id)),
@@ -101,6 +121,7 @@ class LineAdmin(KeysetAdmin):
         filters.exact("source_id", _("payment or refund (with a merchant)"), in_book=True),
     )
     money_currency = {"amount_minor": "item__currency"}
+    shown = {"source_id": FACT}
 
 
 @admin.register(Exposure)

@@ -19,6 +19,8 @@ def fill() -> None:
         payout,
         reference,
         run,
+        search,
+        trail,
         withdrawal,
         work_items,
     )
@@ -29,5 +31,10 @@ def fill() -> None:
     menu.register(_("Settlement"), [*run.MENU, *item.MENU, *due.MENU])
     menu.register(_("Payouts"), [*withdrawal.MENU, *payout.MENU, *reference.MENU])
     registries.overview_panels.register("settlement.run", figures.latest_run)
+    for cause, provider in trail.PROVIDERS.items():
+        registries.trail_providers.register(cause, provider)
+    for fact, url_name in trail.FACT_PAGES.items():
+        registries.fact_pages.register(fact, url_name)
+    registries.search_providers.register("settlement", search.find)
     for name, queue in work_items.QUEUES.items():
         registries.work_items.register(name, queue)

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from channels.models import Payment, Pricing, RefundBooking
 from channels.selectors import pricing as prices
@@ -23,7 +24,7 @@ from foundation.admin.columns import grouped
 from foundation.money import Money
 from ledger.admin.journal import of_entry
 from ledger.models import JournalEntry, Posting, PostingLine
-from settlement.models import BankLine, Due, Item, Line, PayoutAttempt, Withdrawal
+from settlement.models import BankLine, Due, Exposure, Item, Line, PayoutAttempt, Withdrawal
 from settlement.models.due import SourceKind
 
 MOST = 50  # entries, refunds, withdrawals and attempts of one payment that are shown
@@ -144,7 +145,15 @@ def _refunded(payment: Payment) -> Iterator[Station]:
             Fact(label, grouped(Money(minor, payment.currency))) for label, minor in parts if minor
         ]
         number = Fact(_("refund number"), booking.refund.refund_no, _address(booking.refund))
-        yield Station(_("Refunded"), (number, *amounts))
+        yield Station(_("Refunded"), (number, *amounts, *_netted(booking)))
+
+
+def _netted(booking: RefundBooking) -> Iterator[Fact]:
+    """Yield the items in which the refund's parts out of pending money were netted."""
+    lines = Line.objects.filter(merchant=booking.merchant_id, source_id=booking.refund_id)
+    refunds = lines.exclude(source_kind=SourceKind.PAYMENT).select_related("item")
+    for line in refunds.order_by("source_kind"):
+        yield Fact(line.get_source_kind_display(), str(line.item), _address(line.item))
 
 
 def _due(payment: Payment) -> Station:
@@ -178,14 +187,31 @@ def _settled(payment: Payment, line: Line | None) -> Iterator[Station]:
     item = line.item
     batch = item.batch
     facts = (
-        Fact(_("settlement line"), grouped(Money(line.amount_minor, payment.currency))),
+        Fact(
+            _("settlement line"),
+            grouped(Money(line.amount_minor, payment.currency)),
+            _address(line),
+        ),
         Fact(_("item"), str(item), _address(item)),
         Fact(_("batch"), str(batch), _address(batch)),
         Fact(_("state"), item.get_state_display()),
+        *_parts(item),
         *(_entry(item.entry) if item.entry else ()),
     )
     postings = of_entry(item.entry) if item.entry else []
     yield Station(_("Settled"), facts, postings, note=item.reason)
+
+
+def _parts(item: Item) -> Iterator[Fact]:
+    """Yield what the item did beside settling: debt repaid, money advanced and its price."""
+    for label, minor in (
+        (pgettext("settlement", "to debt"), item.to_debt_minor),
+        (_("surcharge"), item.surcharge_minor),
+    ):
+        if minor:
+            yield Fact(label, grouped(Money(minor, item.currency)))
+    for exposure in Exposure.objects.filter(merchant=item.merchant_id, item=item.pk):
+        yield Fact(_("advance"), str(exposure), _address(exposure))
 
 
 def _withdrawals(line: Line | None) -> list[Withdrawal]:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from foundation.admin.readonly import Step
+from foundation.admin.related import Related
 from foundation.models import User
 from settlement.models import BankLine, PayoutAttempt, PayoutCase, PayoutStatement
 from settlement.services import payout_case, payout_decision
@@ -208,6 +209,12 @@ class BankLineAdmin(KeysetAdmin):
 @admin.register(PayoutStatement)
 class PayoutStatementAdmin(KeysetAdmin):
     """Day files, latest first."""
+
+    related = (
+        Related(
+            "settlement_bankline_changelist", _("Bank lines"), lambda row: {"statement": row.pk}
+        ),
+    )
 
     list_display = ("channel", "day", "line_count", "imported_at", "actor")
     list_select_related = ("channel",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import columns, filters
@@ -32,6 +33,10 @@ MENU = [
 ]
 
 
+# What came with the product is translated; what people wrote stays as they wrote it.
+NOTE = columns.named("note", _("note"), lambda note: gettext(note) if note else "")
+
+
 @admin.register(PayoutChannel)
 class PayoutChannelAdmin(ReadOnlyAdmin):
     """Channels by rank."""
@@ -44,7 +49,8 @@ class PayoutChannelAdmin(ReadOnlyAdmin):
 class PayoutStatusAdmin(ReadOnlyAdmin):
     """Every version of what a channel's codes mean."""
 
-    list_display = ("channel", "code", "version", "meaning", "note", "created_at")
+    list_display = ("channel", "code", "version", "meaning", NOTE, "created_at")
+    shown = {"note": NOTE}
     list_filter = (filters.states("meaning", _("meaning"), PayoutStatus.Meaning.choices),)
     list_select_related = ("channel",)
     ordering = ("channel", "code", "-version")

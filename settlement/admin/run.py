@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin
 from foundation.admin.readonly import Step
+from foundation.admin.related import Related
 from settlement.models import Batch, Run
 from settlement.selectors import run as progress
 from settlement.services import run as runs
@@ -60,6 +61,11 @@ class RunAdmin(KeysetAdmin):
         "actor",
     )
     list_filter = (filters.exact("run_date", _("run date"), "-cycle", date=True),)
+    related = (
+        Related(
+            "settlement_batch_changelist", _("Batches"), lambda row: {"run_date": str(row.run_date)}
+        ),
+    )
     steps = (
         Step(
             "retry",
@@ -93,3 +99,4 @@ class BatchAdmin(KeysetAdmin):
             {"open": filters.Choice(_("not closed"), ~Q(state="CLOSED"), Keyset("state", "id"))},
         ),
     )
+    related = (Related("settlement_item_changelist", _("Items"), lambda row: {"batch": row.pk}),)

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from foundation.models import Fact
+from foundation.money import Money
 
 
 class SourceKind(models.TextChoices):
@@ -97,4 +98,5 @@ class Due(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.source_kind} {self.source_id} {self.amount_minor} {self.currency}"
+        amount = Money(self.amount_minor, self.currency)
+        return f"{self.get_source_kind_display()} {self.source_id} {amount}"

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from foundation.models import Fact, FactForeignKey
+from foundation.money import Money
 from settlement.models.item import Item
 
 
@@ -48,4 +49,4 @@ class Exposure(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.state} {self.amount_minor} {self.currency}"
+        return f"{Money(self.amount_minor, self.currency)} · {self.get_state_display()}"

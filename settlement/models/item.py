@@ -47,7 +47,7 @@ class Item(Fact):
     line_count = models.BigIntegerField(_("lines"))
     advance_minor = models.BigIntegerField(_("advanced"), default=0)
     surcharge_minor = models.BigIntegerField(_("surcharge"), default=0)
-    to_debt_minor = models.BigIntegerField(_("to debt"), default=0)
+    to_debt_minor = models.BigIntegerField(pgettext_lazy("settlement", "to debt"), default=0)
     to_available_minor = models.BigIntegerField(_("to available"), default=0)
     hold = FactForeignKey(
         Hold,
@@ -108,7 +108,7 @@ class Item(Fact):
         return number_of(self.merchant_id, self.run_date, self.cycle, self.currency)
 
     def __str__(self) -> str:
-        return f"{self.run_date}/{self.cycle} {self.net_minor} {self.currency}"
+        return self.number
 
 
 TRANSITIONS: Final[Mapping[Item.State, frozenset[Item.State]]] = {

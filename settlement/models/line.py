@@ -56,4 +56,4 @@ class Line(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.source_kind} {self.source_id} {self.amount_minor}"
+        return f"{self.get_source_kind_display()} {self.source_id}"

@@ -64,7 +64,7 @@ class PayoutCase(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.subject}"
+        return f"{self.get_kind_display()} {self.subject}"
 
 
 class PayeeBlock(Fact):

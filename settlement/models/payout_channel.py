@@ -96,4 +96,4 @@ class PayoutStatus(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel} {self.code}: {self.meaning}"
+        return f"{self.channel} {self.code}: {self.get_meaning_display()}"

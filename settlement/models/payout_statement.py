@@ -95,4 +95,4 @@ class BankLine(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.order_no}"
+        return f"{self.get_kind_display()} {self.order_no}"

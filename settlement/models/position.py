@@ -31,4 +31,4 @@ class Position(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.currency} open from {self.open_from}"
+        return f"{self.currency} · {self.open_from}"

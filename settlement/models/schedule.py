@@ -58,4 +58,4 @@ class Schedule(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.code} from {self.effective_from}"
+        return f"{self.code} · {self.effective_from}"

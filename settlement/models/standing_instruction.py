@@ -68,7 +68,7 @@ class StandingInstruction(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.currency} {self.version}"
+        return self.number
 
     @property
     def number(self) -> str:

@@ -33,6 +33,7 @@ class SettledFact:
 
     id: int
     kind: str
+    fact_id: int
     number: str
     order_no: str
     at: datetime | None
@@ -132,6 +133,7 @@ def lines(*, item: Item, after: int = 0, limit: int = 50) -> list[SettledFact]:
             SettledFact(
                 line.id,
                 line.source_kind,
+                line.source_id,
                 number,
                 order_no,
                 at,

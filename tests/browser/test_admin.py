@@ -80,7 +80,7 @@ def labels(watched: Watched) -> str:
     own = "h2, dt, label, button, thead th, .font-semibold"
     chosen = f"nav a span, nav h2, #content-main :is({own})"
     found = watched.page.eval_on_selector_all(chosen, _OWN_TEXT)
-    return "\n".join(found)
+    return "\n".join([*found, watched.page.title()])
 
 
 class TestChinese:

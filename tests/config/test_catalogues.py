@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
+import polib
 import pytest
 from babel.messages.checkers import num_plurals, python_format
 from babel.messages.pofile import read_po
@@ -13,7 +16,21 @@ from django.utils import translation
 from foundation.management.commands import compile_catalogues
 from tests.databases import ROOT
 
+_SPEAKS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 CATALOGUES = sorted((ROOT / "locale").glob("*/*/LC_MESSAGES/*.po"))
+
+
+def texts(package: Path) -> Iterator[tuple[str, str]]:
+    """Yield (context, text) of everything that a package's code hands to gettext."""
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            words = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+            if node.func.id in _SPEAKS and words:
+                yield "", words[0]
+            elif node.func.id in ("pgettext", "pgettext_lazy") and len(words) == 2:
+                yield words[0], words[1]
 
 
 class TestTheCatalogues:
@@ -35,6 +52,23 @@ class TestTheCatalogues:
 
         assert [message.id for message in catalogue if message.id and not message.string] == []
         assert [message.id for message in catalogue if message.id and message.fuzzy] == []
+
+    def test_say_one_thing_in_one_way(self) -> None:
+        said: dict[tuple[str, str], set[str]] = {}
+        for path in CATALOGUES:
+            for entry in polib.pofile(str(path)):
+                said.setdefault((entry.msgctxt or "", entry.msgid), set()).add(entry.msgstr)
+
+        assert {text: words for text, words in said.items() if len(words) > 1} == {}
+
+    @pytest.mark.parametrize(
+        "package", ["foundation", "merchants", "ledger", "channels", "settlement"]
+    )
+    def test_have_chinese_for_every_text_of_the_code(self, package: str) -> None:
+        entries = [entry for path in CATALOGUES for entry in polib.pofile(str(path))]
+        known = {(entry.msgctxt or "", entry.msgid) for entry in entries}
+
+        assert sorted(set(texts(ROOT / package)) - known) == []
 
     def test_compile_only_what_is_new(self, tmp_path: Path, settings, capsys) -> None:
         folder = tmp_path / "zh_Hans/LC_MESSAGES"

@@ -8,9 +8,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from channels.models import Payment
+from channels.models import Payment, Refund
 from foundation import clock
 from foundation.models import Approval
+from ledger.models import PostingLine
 from settlement.models import Item, Line, PayoutCase, Run
 from settlement.services import payout_case
 from tests.factories import payout, portal
@@ -67,6 +68,51 @@ class TestTheWayOfAPayment:
 
         station = next(one for one in page.context["stations"] if one.title == "Refunded")
         assert "8.80 CNY" in [fact.value for fact in station.facts]
+
+    def test_leads_back_from_the_item_the_posting_and_the_entry(self, shop):
+        line = Line.objects.filter(source_kind="payment").order_by("source_id").first()
+        payment = Payment.objects.get(id=line.source_id)
+        way = reverse("admin:settlement_payment_trail", args=[payment.id])
+        booked = PostingLine.objects.get(fact_kind="payment", fact_id=payment.id)
+        item = reverse("admin:settlement_item_change", args=[line.item_id])
+        client = staff(is_superuser=True)
+
+        for address in (
+            item,
+            reverse("admin:ledger_posting_change", args=[booked.posting_id]),
+            reverse("admin:ledger_postingline_change", args=[booked.id]),
+            reverse("admin:settlement_line_change", args=[line.pk]),
+        ):
+            assert f'href="{way}"' in client.get(address).content.decode(), address
+        for row in (line.item.entry, line.item.hold):
+            names = row._meta
+            address = reverse(f"admin:{names.app_label}_{names.model_name}_change", args=[row.pk])
+            assert f'href="{item}"' in client.get(address).content.decode()
+
+    def test_is_found_by_its_number_and_its_order(self, shop):
+        payment = Payment.objects.order_by("id").first()
+        way = reverse("admin:settlement_payment_trail", args=[payment.id])
+        find = reverse("admin:find")
+
+        for text in (payment.payment_no, payment.order_no):
+            hits = staff(is_superuser=True).get(find, {"q": text}).context["hits"]
+            assert [hit.url for hit in hits] == [way]
+        for text in (str(Item.objects.first().number), shop.merchant.merchant_no[:3]):
+            assert staff(is_superuser=True).get(find, {"q": text}).context["hits"]
+        assert staff().get(find, {"q": payment.payment_no}).context["hits"] == []
+        for text in ("nothing", "\0", "x" * 500, "S9999999-20260230-1-CNY"):
+            page = staff(is_superuser=True).get(find, {"q": text})
+            assert (page.status_code, page.context["hits"]) == (200, [])
+
+    def test_names_the_refund_s_settlement(self, shop):
+        line = Line.objects.filter(source_kind="refund").first()
+        refund = Refund.objects.get(id=line.source_id)
+        page = staff(is_superuser=True).get(
+            reverse("admin:settlement_payment_trail", args=[refund.payment_id])
+        )
+
+        station = next(one for one in page.context["stations"] if one.title == "Refunded")
+        assert line.item.number in [fact.value for fact in station.facts]
 
     def test_is_shut_without_the_right_and_empty_without_the_payment(self, shop):
         payment = Payment.objects.first()

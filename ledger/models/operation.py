@@ -1,16 +1,15 @@
-"""What the codes of the ledger are called where people read them."""
+"""What the operations of the table of abilities are called (ledger/chart.py)."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from django.utils.functional import Promise
-from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from ledger.models import AccountKind
-
-# The operations of the table of abilities (ledger/chart.py).
-OPERATIONS: Final[dict[str, Promise]] = {
+# As an accountant says it.
+NAMES: Final[Mapping[str, Promise]] = {
     "accrue": pgettext_lazy("operation", "accrue"),
     "advance": pgettext_lazy("operation", "advance"),
     "chargeback": pgettext_lazy("operation", "chargeback"),
@@ -54,18 +53,34 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "write_off": pgettext_lazy("operation", "write off"),
 }
 
+# As a merchant reads it on a statement: what happened to the money.
+MERCHANT_NAMES: Final[Mapping[str, Promise]] = {
+    "clear": gettext_lazy("Payment"),
+    "spend": gettext_lazy("Card payment"),
+    "advance": gettext_lazy("Advance on a card top-up"),
+    "claim": gettext_lazy("Deposit claimed"),
+    "owe": gettext_lazy("Became debt"),
+    "repay": gettext_lazy("Debt repaid"),
+    "write_off": gettext_lazy("Debt written off"),
+    "settle": gettext_lazy("Settlement"),
+    "refund": gettext_lazy("Refund"),
+    "chargeback": gettext_lazy("Chargeback"),
+    "reserve": gettext_lazy("Put into reserve"),
+    "release": gettext_lazy("Released from reserve"),
+    "cover_debt": gettext_lazy("Debt repaid"),
+    "fee": gettext_lazy("Fee"),
+    "withdraw": gettext_lazy("Withdrawal"),
+    "return": gettext_lazy("Withdrawal returned by the bank"),
+    "fund_margin": gettext_lazy("Margin"),
+    "reverse": gettext_lazy("Correction"),
+}
 
-def name(row: Any) -> str:
-    """Return the name of a subject or kind in the reader's language."""
-    chinese = (get_language() or "").startswith("zh")
-    return str(row.name_zh if chinese else row.name_en)
+
+def name_of(operation: str) -> str:
+    """Return an operation as staff know it, in the reader's language; an unknown one as is."""
+    return str(NAMES.get(operation, operation))
 
 
-def operation(code: str) -> str:
-    """Return an operation in the reader's language; an unknown one as its code."""
-    return str(OPERATIONS.get(code, code))
-
-
-def kinds() -> dict[str, str]:
-    """Return the name of every kind of account in the reader's language: a table of thirty rows."""
-    return {kind.kind: name(kind) for kind in AccountKind.objects.all()}
+def merchant_name_of(operation: str) -> str:
+    """Return an operation as merchants know it, in the reader's language; an unknown one as is."""
+    return str(MERCHANT_NAMES.get(operation, operation))
