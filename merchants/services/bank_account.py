@@ -209,7 +209,9 @@ def _describe(approval: Approval) -> str:
     return _("Verify the bank account %(number)s of %(holder)s") % words
 
 
-APPROVAL_ACTION: Final = ApprovalAction(APPROVE, _apply, _describe)
+APPROVAL_ACTION: Final = ApprovalAction(
+    APPROVE, _apply, _describe, permission="merchants.approve_bankaccount"
+)
 
 
 def _find(merchant_id: int, bank_account_id: int) -> BankAccount:

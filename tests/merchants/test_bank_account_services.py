@@ -104,6 +104,21 @@ class TestVerifying:
             expires_at=NOON + timedelta(days=7),
         )
 
+    def test_is_not_for_everybody_who_may_look(self) -> None:
+        account = add(MerchantFactory().id).account
+        proposal = self.propose(account, UserFactory(is_staff=True))
+
+        with pytest.raises(approvals.CheckerNotAllowed):
+            approvals.decide(
+                approval_id=proposal.id,
+                seen_sha256=proposal.content_sha256,
+                merchant_id=account.merchant_id,
+                checker=UserFactory(is_staff=True),
+                approve=True,
+                reason="",
+                at=NOON,
+            )
+
     def test_another_person_approves_and_listeners_hear_of_it_once(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -120,7 +135,7 @@ class TestVerifying:
             approval_id=proposal.id,
             seen_sha256=proposal.content_sha256,
             merchant_id=account.merchant_id,
-            checker=UserFactory(is_staff=True),
+            checker=UserFactory(is_staff=True, is_superuser=True),
             approve=True,
             reason="seen",
             at=NOON,
