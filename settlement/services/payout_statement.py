@@ -65,7 +65,7 @@ def take_in(*, channel_code: str, day: date, raw: bytes, at: datetime) -> Import
     """
     channel = channels.find(channel_code)
     lines = list(channels.adapter_for(channel).parse_statement(raw))
-    statement, new = _store(channel, day, raw, lines)
+    statement, new = _store(channel, day, raw, lines, at)
     _tell(channel, statement, at)
     booked = book(statement=statement, at=at)
     unmatched = BankLine.objects.filter(statement=statement, state=BankLine.State.UNMATCHED).count()
@@ -91,9 +91,14 @@ def book(*, statement: PayoutStatement, at: datetime) -> int:
 
 
 def _store(
-    channel: PayoutChannel, day: date, raw: bytes, lines: Sequence[StatementLine]
+    channel: PayoutChannel, day: date, raw: bytes, lines: Sequence[StatementLine], at: datetime
 ) -> tuple[PayoutStatement, int]:
-    """Store file and lines in one transaction; a line that is known must be the same."""
+    """
+    Store file and lines in one transaction; a line that is known must be the same.
+
+    A second movement of one order (twice in one file, or under another number or time of the
+    channel's) may be money that left twice: it posts nothing and is a case.
+    """
     with transaction.atomic(durable=True):
         statement, created = PayoutStatement.objects.get_or_create(
             channel=channel,
@@ -121,8 +126,25 @@ def _store(
                     _("Row %(row)s: %(order_no)s is known with another amount.")
                     % {"row": row.line_no, "order_no": row.order_no}
                 )
+            elif former.statement_id == statement.id or _movement(former) != _movement(row):
+                _repeated(statement, former, row, at)
         BankLine.objects.bulk_create(fresh, batch_size=1000)
     return statement, len(fresh)
+
+
+def _movement(line: BankLine) -> tuple[object, ...]:
+    return line.channel_no, line.moved_at, line.payee_hash
+
+
+def _repeated(statement: PayoutStatement, former: BankLine, row: BankLine, at: datetime) -> None:
+    amount = Money(row.amount_minor, row.currency)
+    cases.open_case(
+        merchant_id=row.merchant_id,
+        kind=PayoutCase.Kind.STATEMENT,
+        subject=f"{row.kind} {row.order_no} {row.channel_no}"[:100],
+        detail=f"{statement} row {row.line_no}: {amount} once more, first {former.channel_no}",
+        at=at,
+    )
 
 
 def _row(
@@ -231,6 +253,9 @@ def _book_merchants(
         part = merchant_ids[start : start + RANGE]
         _open_slices(part, channel, currency)
         with transaction.atomic(durable=True):
+            waiting = mine.filter(merchant_id__in=part).order_by("merchant_id", "id")
+            if not list(waiting.select_for_update().values_list("id", flat=True)):
+                continue  # another run of the same file has booked them meanwhile
             call_id = uuid.uuid4()
             params: dict[str, Any] = {
                 "call_id": call_id,
@@ -267,6 +292,10 @@ def _open_slices(merchant_ids: Iterable[int], channel: PayoutChannel, currency: 
 
 def _leave_to_people(statement: PayoutStatement, at: datetime) -> None:
     """A line that fits no payout posts nothing and becomes a case; one that fits now ends its."""
+    sql.execute(
+        sql.load("settlement", "bank_line_case_ended"),
+        {"statement": statement.id, "at": at, "by": actor.current().name},
+    )
     lines = BankLine.objects.filter(statement=statement)
     for line in lines.filter(cause="", state=BankLine.State.RECORDED):
         line.state = BankLine.State.UNMATCHED
