@@ -40,6 +40,15 @@ OPERATION: Final = "withdrawal"  # as verification tokens name it
 _ORDER_NO: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
 
 
+_RACED: Final = (
+    "withdrawal_order_no",
+    "withdrawal_item",
+    "settlement.not_payable",
+    "settlement.no_authority",
+    "settlement.not_approved",
+)
+
+
 class OrderNumberMalformed(Malformed):
     """An order number is 1 to 64 letters, digits or _ . : / - and begins with none of these."""
 
@@ -239,7 +248,8 @@ def _proved(
                 at=at,
             )
             return Withdrawal.Authority.TOKEN, f"token:{token_id}", user
-        case SignedRequest(key):
+        case SignedRequest(shown):
+            key = ApiKey.objects.get(merchant_id=shown.merchant_id, id=shown.id)  # as it is now
             own = key.kind == ApiKey.Kind.MERCHANT and key.merchant_id == merchant_id
             good = key.active and (key.expires_at is None or at < key.expires_at)
             if not good or Scope.WITHDRAWALS_WRITE not in key.scopes:
@@ -248,12 +258,13 @@ def _proved(
                 raise AuthorityRefused(_("This key may not withdraw."))
             return Withdrawal.Authority.SIGNED_REQUEST, f"key:{key.prefix}", None
         case ByInstruction(instruction, _item):
-            same = (
-                instruction.merchant_id == merchant_id
-                and instruction.status == StandingInstruction.Status.ACTIVE
-                and instruction.bank_account_id == account.id
+            in_force = StandingInstruction.objects.select_for_update(no_key=True).filter(
+                merchant_id=merchant_id,
+                id=instruction.id,
+                status=StandingInstruction.Status.ACTIVE,
+                bank_account_id=account.id,
             )
-            if not same:
+            if in_force.first() is None:  # locked: it ends before this or after it
                 raise AuthorityRefused(_("The standing instruction is not in force for this."))
             return Withdrawal.Authority.STANDING_INSTRUCTION, instruction.number, None
 
@@ -289,11 +300,16 @@ def _same(
 
 
 def _again_if_raced(once: Callable[[], Withdrawal]) -> Withdrawal:
-    """Run it; when another request with the same order number won the race, find what it made."""
+    """
+    Run it; when another request with the same order number won the race, find what it made.
+
+    What was taken away meanwhile (payee, key, merchant) is refused by the database; the second time
+    the service says so.
+    """
     try:
         return once()
     except IntegrityError as refused:
-        if "withdrawal_order_no" not in str(refused) and "withdrawal_item" not in str(refused):
+        if not any(name in str(refused) for name in _RACED):
             raise
         return once()
 

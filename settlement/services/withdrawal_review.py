@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
@@ -130,10 +131,14 @@ def program(prefix: str) -> User:
     found = User.objects.filter(username=name).first()
     if found is not None:
         return found
-    person = Person.objects.create(name=name)
-    made = User(username=name, person=person, is_active=False)
+    made = User(username=name, is_active=False)
     made.set_unusable_password()
-    made.save()
+    try:
+        with transaction.atomic():
+            made.person = Person.objects.create(name=name)
+            made.save()
+    except IntegrityError:  # another request of the same key made it in this moment
+        return User.objects.get(username=name)
     return made
 
 
