@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from channels.adapters.base import Adapter, Evidence, Kind, NothingLeft, Payee, PayoutOrder
 from config.errors import DomainError
-from foundation.retry import retried
+from foundation.retry import is_passing, retried
 from merchants.models import BankAccount
-from settlement.models import PayoutAttempt, PayoutCase, PayoutEvidence, Withdrawal
+from settlement.models import PayoutAttempt, PayoutEvidence, Withdrawal
 from settlement.services import payee as payees
 from settlement.services import payout_case as cases
 from settlement.services import payout_channel as channels
@@ -39,7 +40,7 @@ def send(*, merchant_id: int, withdrawal_id: int, at: datetime) -> Verdict | Non
     Intent is committed before the first byte leaves; what the channel answers goes through the
     funnel. Returns what came of it, None when there was nothing to send. Rule: PO-3, PO-4.
     """
-    attempt = retried(lambda: _prepare(merchant_id, withdrawal_id, at))
+    attempt = retried(lambda: _prepare(merchant_id, withdrawal_id, at), passing=_may_pass)
     if attempt is None:
         return None
     adapter = channels.adapter_for(attempt.channel)
@@ -47,11 +48,14 @@ def send(*, merchant_id: int, withdrawal_id: int, at: datetime) -> Verdict | Non
     claimed = retried(lambda: _claim(attempt, at))
     if claimed is None:
         return None  # sent before: an answer, a query or a callback will tell; never send again
+    refusal = _refusal(attempt, adapter)
+    if refusal:  # since the intent was committed; nothing leaves, people or a later query decide
+        cases.not_payable(attempt.withdrawal, detail=refusal, at=at, attempt=attempt)
     return apply_result(
         merchant_id=merchant_id,
         attempt_id=attempt.id,
-        source=Source.ANSWER,
-        evidence=_pay_out(adapter, order, at),
+        source=Source.RECOVERY if refusal else Source.ANSWER,
+        evidence=_withheld(order, refusal, at) if refusal else _pay_out(adapter, order, at),
         at=at,
         fence=claimed,
     )
@@ -71,7 +75,8 @@ def query(*, merchant_id: int, attempt_id: int, at: datetime, now: bool = False)
     if attempt is None:
         return None
     adapter = channels.adapter_for(attempt.channel)
-    if not _claim_query(attempt, at, now=now):
+    claimed = _claim_query(attempt, at, now=now)
+    if claimed is None:
         return None
     evidence = adapter.query_payout(attempt.number)
     verdict = apply_result(
@@ -80,36 +85,24 @@ def query(*, merchant_id: int, attempt_id: int, at: datetime, now: bool = False)
         source=Source.QUERY,
         evidence=evidence,
         at=at,
+        fence=claimed,
     )
-    if evidence.kind == Kind.NOT_FOUND and _may_be_handed_in_again(attempt, adapter):
-        return _hand_in_again(attempt, adapter, at)
-    return verdict
+    if evidence.kind != Kind.NOT_FOUND or not attempt.channel.resend_promised:
+        return verdict
+    return _hand_in_again(attempt, adapter, at) or verdict
 
 
-def _may_be_handed_in_again(attempt: PayoutAttempt, adapter: Adapter) -> bool:
+def _hand_in_again(attempt: PayoutAttempt, adapter: Adapter, at: datetime) -> Verdict | None:
     """
-    Return whether an order the channel does not know may go once more: only where its contract
-    promises "same number, same content, same order", it never said that it knew the order, and
-    nothing has changed. Rule: PO-4.
+    Hand the same order in once more, under a lease of its own; it stays UNKNOWN meanwhile.
+
+    Only where the channel's contract promises "same number, same content, same order". Rule: PO-4.
     """
-    now = PayoutAttempt.objects.select_related("channel", "withdrawal__bank_account").get(
-        merchant_id=attempt.merchant_id, id=attempt.id
-    )
-    account = now.withdrawal.bank_account
-    known = PayoutEvidence.objects.filter(merchant_id=now.merchant_id, attempt=now).exclude(
-        kind__in=[Kind.UNKNOWN, Kind.NOT_FOUND, Kind.NOT_SENT]
-    )
-    if not now.channel.resend_promised or now.status != Status.UNKNOWN or known.exists():
-        return False
-    try:
-        payees.require_payable(merchant_id=now.merchant_id, bank_account_id=account.id)
-    except DomainError:
-        return False
-    return adapter.payee_hash(_payee(account)) == now.payee_hash
-
-
-def _hand_in_again(attempt: PayoutAttempt, adapter: Adapter, at: datetime) -> Verdict:
-    """Hand the same order in once more, under the query's lease; it stays UNKNOWN meanwhile."""
+    if _refusal(attempt, adapter):
+        return None
+    claimed = retried(lambda: _claim_again(attempt, at))
+    if claimed is None:
+        return None
     account = attempt.withdrawal.bank_account
     order = PayoutOrder(attempt.number, attempt.amount, _payee(account))
     return apply_result(
@@ -118,7 +111,20 @@ def _hand_in_again(attempt: PayoutAttempt, adapter: Adapter, at: datetime) -> Ve
         source=Source.ANSWER,
         evidence=_pay_out(adapter, order, at),
         at=at,
+        fence=claimed,
     )
+
+
+def _refusal(attempt: PayoutAttempt, adapter: Adapter) -> str:
+    """Return what stands against paying this order now, read afresh; empty when nothing does."""
+    account = attempt.withdrawal.bank_account
+    try:
+        payees.require_payable(merchant_id=attempt.merchant_id, bank_account_id=account.id)
+    except DomainError as refusal:
+        return str(refusal)
+    if adapter.payee_hash(_payee(account)) != attempt.payee_hash:
+        return _("The payee is no longer the one the order was made for.")
+    return ""
 
 
 def recover(*, merchant_id: int, attempt_id: int, at: datetime) -> Verdict | None:
@@ -165,18 +171,28 @@ def due_to_recover(at: datetime, *, limit: int) -> list[tuple[int, int]]:
     return list(_abandoned(at).values_list("merchant_id", "id")[:limit])
 
 
+def _may_pass(error: BaseException) -> bool:
+    """Return whether to look once more: the payee may have been switched off in this moment."""
+    return is_passing(error) or "settlement.not_payable" in str(error)
+
+
 def _prepare(merchant_id: int, withdrawal_id: int, at: datetime) -> PayoutAttempt | None:
     """HELD -> PAYING with its READY attempt; or the attempt there is, if it may be sent."""
     with transaction.atomic(durable=True):
         withdrawal = lock_withdrawal(merchant_id=merchant_id, withdrawal_id=withdrawal_id)
         if withdrawal.status == Withdrawal.Status.HELD:
             return _first_attempt(withdrawal, at)
-        return (
+        found = (
             PayoutAttempt.objects.select_related("channel", "withdrawal__bank_account")
             .filter(merchant_id=merchant_id, withdrawal=withdrawal)
             .filter(_sendable(at))
             .first()
         )
+        if found is not None and not found.channel.enabled:  # it waits until it is switched on
+            detail = _("The channel %(code)s is switched off.") % {"code": found.channel.code}
+            cases.not_payable(withdrawal, detail=detail, at=at, attempt=found)
+            return None
+        return found
 
 
 def _first_attempt(withdrawal: Withdrawal, at: datetime) -> PayoutAttempt | None:
@@ -187,13 +203,7 @@ def _first_attempt(withdrawal: Withdrawal, at: datetime) -> PayoutAttempt | None
         channel = channels.channel_for(withdrawal.currency)
         adapter = channels.adapter_for(channel)
     except DomainError as refusal:  # it waits, may be cancelled, and a person is told why
-        cases.open_case(
-            merchant_id=withdrawal.merchant_id,
-            kind=PayoutCase.Kind.NOT_PAYABLE,
-            subject=withdrawal.number,
-            detail=str(refusal),
-            at=at,
-        )
+        cases.not_payable(withdrawal, detail=str(refusal), at=at)
         return None
     attempt = PayoutAttempt(
         merchant_id=withdrawal.merchant_id,
@@ -225,12 +235,7 @@ def _claim(attempt: PayoutAttempt, at: datetime) -> int | None:
         )
         if locked is None:
             return None
-        lease: dict[str, Any] = {
-            "fence": locked.fence + 1,
-            "lease_owner": _owner(),
-            "lease_expires_at": at + timedelta(seconds=LEASE_SECONDS),
-            "resend_at": None,
-        }
+        lease = _lease_fields(locked, at) | {"resend_at": None}
         if locked.status == Status.READY:
             move_attempt(locked, Status.SENDING, at=at, sent_at=at, **lease)
         else:
@@ -250,24 +255,72 @@ def _pay_out(adapter: Adapter, order: PayoutOrder, at: datetime) -> Evidence:
         )
 
 
-def _claim_query(attempt: PayoutAttempt, at: datetime, *, now: bool) -> bool:
-    """Move the next question on and take the lease, in one statement; False if not due."""
-    due = Q() if now else Q(next_query_at__lte=at)
-    return (
-        PayoutAttempt.objects.filter(
-            due,
-            Q(lease_expires_at=None) | Q(lease_expires_at__lte=at),
-            merchant_id=attempt.merchant_id,
-            id=attempt.id,
-            status__in=[Status.UNKNOWN, Status.PROCESSING],
-        ).update(
-            queries=F("queries") + 1,
-            fence=F("fence") + 1,
-            next_query_at=next_query(attempt, at),
-            lease_owner=_owner(),
-            lease_expires_at=at + timedelta(seconds=LEASE_SECONDS),
+def _withheld(order: PayoutOrder, refusal: str, at: datetime) -> Evidence:
+    """Return what is known of an order that was not sent after all."""
+    return Evidence(
+        kind=Kind.UNKNOWN,
+        order_no=order.order_no,
+        received_at=at,
+        doubt=f"not sent: {refusal}"[:200],
+    )
+
+
+def _claim_again(attempt: PayoutAttempt, at: datetime) -> int | None:
+    """
+    Take the lease for handing an UNKNOWN order in again; return its fencing number.
+
+    None when it is no longer UNKNOWN, somebody else is at it, the channel ever said that it knew
+    the order, or the channel is switched off. While the lease holds nobody decides it failed.
+    """
+    with transaction.atomic(durable=True):
+        withdrawal = lock_withdrawal(
+            merchant_id=attempt.merchant_id, withdrawal_id=attempt.withdrawal_id
         )
-    ) == 1
+        locked = (
+            PayoutAttempt.objects.select_for_update(of=("self",))
+            .filter(_leasable(at), merchant_id=attempt.merchant_id, id=attempt.id)
+            .filter(status=Status.UNKNOWN, channel__enabled=True)
+            .first()
+        )
+        known = PayoutEvidence.objects.filter(
+            merchant_id=attempt.merchant_id, attempt=attempt
+        ).exclude(kind__in=[Kind.UNKNOWN, Kind.NOT_FOUND, Kind.NOT_SENT])
+        if locked is None or known.exists():
+            return None
+        fields = _lease_fields(locked, at)
+        PayoutAttempt.objects.filter(merchant_id=locked.merchant_id, id=locked.id).update(**fields)
+        cases.payable(withdrawal, at=at)
+        return locked.fence + 1
+
+
+def _claim_query(attempt: PayoutAttempt, at: datetime, *, now: bool) -> int | None:
+    """Move the next question on and take the lease, in one statement; None if not due."""
+    due = Q() if now else Q(next_query_at__lte=at)
+    claimed = PayoutAttempt.objects.filter(
+        due,
+        _leasable(at),
+        merchant_id=attempt.merchant_id,
+        id=attempt.id,
+        fence=attempt.fence,
+        status__in=[Status.UNKNOWN, Status.PROCESSING],
+    ).update(
+        queries=F("queries") + 1,
+        next_query_at=next_query(attempt, at),
+        **_lease_fields(attempt, at),
+    )
+    return attempt.fence + 1 if claimed else None
+
+
+def _lease_fields(attempt: PayoutAttempt, at: datetime) -> dict[str, Any]:
+    return {
+        "fence": attempt.fence + 1,
+        "lease_owner": _owner(),
+        "lease_expires_at": at + timedelta(seconds=LEASE_SECONDS),
+    }
+
+
+def _leasable(at: datetime) -> Q:
+    return Q(lease_expires_at=None) | Q(lease_expires_at__lte=at)
 
 
 def _sendable(at: datetime) -> Q:

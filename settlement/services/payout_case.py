@@ -93,6 +93,20 @@ def ended(attempt: PayoutAttempt, *, at: datetime) -> None:
     ).update(closed_at=at, closed_by=actor.current().name, outcome=f"{attempt.status}")
 
 
+def not_payable(
+    withdrawal: Withdrawal, *, detail: str, at: datetime, attempt: PayoutAttempt | None = None
+) -> None:
+    """Tell people why this withdrawal is not paid now."""
+    open_case(
+        merchant_id=withdrawal.merchant_id,
+        kind=Kind.NOT_PAYABLE,
+        subject=withdrawal.number,
+        detail=detail,
+        at=at,
+        attempt=attempt,
+    )
+
+
 def payable(withdrawal: Withdrawal, *, at: datetime) -> None:
     """Close the case that said this withdrawal could not be paid, now that it can or need not."""
     PayoutCase.objects.filter(

@@ -13,7 +13,7 @@ from config.errors import DomainError, Malformed, NotFound
 from foundation.models import Approval, User
 from foundation.registries import ApprovalAction
 from foundation.services import approval as approvals
-from settlement.models import PayoutAttempt, PayoutCase, PayoutEvidence, Withdrawal
+from settlement.models import BankLine, PayoutAttempt, PayoutCase, PayoutEvidence, Withdrawal
 from settlement.services import payee as payees
 from settlement.services import payout_case as cases
 from settlement.services import payout_journal as journal
@@ -97,6 +97,11 @@ def _apply(approval: Approval, at: datetime) -> None:
     )
     outcome = Status(approval.after["status"])
     _require_decidable(attempt, outcome)
+    if attempt.lease_expires_at is not None and at < attempt.lease_expires_at:
+        raise NotDecidable(
+            _("%(number)s is being sent or asked about now: try again in a minute.")
+            % {"number": attempt.number}
+        )
     if _shown(attempt) != approval.before:
         raise NotDecidable(_("%(number)s has changed since.") % {"number": attempt.number})
     reason = f"approval {approval.id}"
@@ -134,6 +139,20 @@ def _require_decidable(attempt: PayoutAttempt, outcome: PayoutAttempt.Status) ->
                 "outcome": Status(outcome).label,
             }
         )
+    if outcome == Status.FAILED and _left_by_bank_line(attempt):
+        raise NotDecidable(
+            _("A bank line says that %(number)s was paid.") % {"number": attempt.number}
+        )
+
+
+def _left_by_bank_line(attempt: PayoutAttempt) -> bool:
+    """Return whether a booked bank line says that the money left: at the most it came back."""
+    return BankLine.objects.filter(
+        merchant_id=attempt.merchant_id,
+        attempt=attempt,
+        kind=BankLine.Kind.PAID,
+        state=BankLine.State.BOOKED,
+    ).exists()
 
 
 def _shown(attempt: PayoutAttempt) -> dict[str, Any]:

@@ -44,8 +44,10 @@ def apply_result(
     """
     Take one piece of news in and return what it did; safe any number of times, in any order.
 
-    `fence` is the number of the lease under which the news was got; only "nothing left us" needs
-    it. An exception leaves everything as it was. Raises NotFound. Rule: PO-6.
+    `fence` is the number of the lease under which the news was got: "nothing left us" needs it, and
+    only its holder gives the lease back. An exception leaves everything as it was.
+
+    Raises: NotFound. Rule: PO-6.
     """
 
     def once() -> Verdict:
@@ -53,6 +55,8 @@ def apply_result(
             withdrawal, attempt = lock(merchant_id=merchant_id, attempt_id=attempt_id)
             verdict = judge(attempt, source, evidence, at=at, fence=fence)
             _act(verdict, withdrawal, attempt, evidence, at)
+            if fence == attempt.fence or _lease_is_over(attempt, at):
+                _give_lease_back(attempt)
             record(attempt, source, evidence, verdict)
         return verdict
 
@@ -179,7 +183,7 @@ def _keep(
     **fields: object,
 ) -> None:
     """Move a live attempt on, or stay; the hold stays in any case (I9)."""
-    fields |= {"resend_at": None, "lease_owner": "", "lease_expires_at": None}
+    fields["resend_at"] = None
     if to == Status.UNKNOWN and attempt.unknown_since is None:
         fields["unknown_since"] = at
     if attempt.status == to:
@@ -214,8 +218,18 @@ def _cool(attempt: PayoutAttempt, evidence: Evidence, at: datetime) -> None:
 def _resend(attempt: PayoutAttempt, at: datetime) -> None:
     attempt.resend_at = next_query(attempt, at)
     attempt.queries += 1
-    attempt.lease_owner, attempt.lease_expires_at = "", None
-    attempt.save(update_fields=["resend_at", "queries", "lease_owner", "lease_expires_at"])
+    attempt.save(update_fields=["resend_at", "queries"])
+
+
+def _lease_is_over(attempt: PayoutAttempt, at: datetime) -> bool:
+    return attempt.lease_expires_at is not None and attempt.lease_expires_at <= at
+
+
+def _give_lease_back(attempt: PayoutAttempt) -> None:
+    """Let others ask or send; whoever still asks or sends under a lease is not disturbed."""
+    if attempt.lease_expires_at is not None:
+        attempt.lease_owner, attempt.lease_expires_at = "", None
+        attempt.save(update_fields=["lease_owner", "lease_expires_at"])
 
 
 def _late(withdrawal: Withdrawal, attempt: PayoutAttempt, evidence: Evidence, at: datetime) -> None:

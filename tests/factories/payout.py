@@ -178,7 +178,9 @@ def news(
     fence: int | None = None,
     **changes: Any,
 ) -> Verdict:
-    """Let the funnel hear something."""
+    """Let the funnel hear something; answers come from whoever holds the lease."""
+    if fence is None and source in (Source.ANSWER, Source.QUERY):
+        fence = fresh(made).fence
     return apply_result(
         merchant_id=made.merchant_id,
         attempt_id=made.id,

@@ -198,10 +198,14 @@ class TestQuery:
         attempt = make.attempt("UNKNOWN")
         at = NOON + 5 * SECOND
 
-        assert payouts._claim_query(attempt, at, now=False)
-        assert not payouts._claim_query(attempt, at, now=False)
-        assert not payouts._claim_query(attempt, at + 59 * SECOND, now=True)
-        assert payouts._claim_query(attempt, at + 60 * SECOND, now=True)
+        def claim(at, *, now: bool = False) -> int | None:
+            return payouts._claim_query(make.fresh(attempt), at, now=now)
+
+        assert claim(at) == attempt.fence + 1
+        assert claim(at) is None
+        assert payouts._claim_query(attempt, at + 60 * SECOND, now=True) is None  # seen too early
+        assert claim(at + 59 * SECOND, now=True) is None
+        assert claim(at + 60 * SECOND, now=True) == attempt.fence + 2
 
     def test_is_not_asked_about_what_has_ended(self, nobody):
         for status in ("READY", "SENDING", "SUCCEEDED", "FAILED", "RETURNED", "DISPUTED"):
