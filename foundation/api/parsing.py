@@ -10,11 +10,13 @@ from typing import IO, Any, Final
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from config.errors import Malformed
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
 _LONGEST_INTEGER: Final = 19  # digits and sign: more is beyond every amount, and slow to read
 
 
@@ -55,7 +57,10 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Return the value. Raises BodyMalformed, BodyTooLarge."""
+        """Return the value. Raises BodyMalformed, BodyTooLarge, UnsupportedMediaType."""
+        charset = _CHARSET.search(media_type or "")
+        if charset and charset[1].lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMediaType(str(media_type)[:100])
         raw = stream.read(settings.API_MAX_BODY_BYTES + 1)
         if len(raw) > settings.API_MAX_BODY_BYTES:
             raise BodyTooLarge(

@@ -25,8 +25,9 @@ _EVERY: Final = {
 }
 _POST: Final = {
     "409": "Refused by state, or the first request under this key is still at work (Retry-After).",
+    "411": "The body came without Content-Length.",
     "413": "The body is too large.",
-    "415": "Only JSON is read.",
+    "415": "Only JSON in UTF-8 is read, not compressed.",
     "422": "The Idempotency-Key was used for another body.",
 }
 _DONE: Final = "Done."
@@ -117,4 +118,4 @@ class StrictTextSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-unty
         """Return the schema of a text."""
         found = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
         shape = self.target.shape
-        return found | ({"pattern": f"^({PATTERNS[shape]})$"} if shape else {})
+        return found | {"pattern": f"^({PATTERNS[shape]})$" if shape else "^[^\\u0000]*$"}

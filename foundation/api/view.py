@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.exceptions import MethodNotAllowed, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from config.errors import Malformed, NotFound
 from foundation.api.fields import BookQuery, StrictInput
 from foundation.api.parsing import storable
+from foundation.services import idempotency
 
 _LONGEST_NUMBER = 100
 
@@ -22,6 +23,13 @@ class ParameterRepeated(Malformed):
     """A parameter of the query stands more than once."""
 
     code = "parameter_repeated"
+
+
+class LengthRequired(Malformed):
+    """The body comes in chunks, so nobody knows how much is still to come."""
+
+    code = "length_required"
+    http_status = 411
 
 
 class ApiView(APIView):
@@ -34,8 +42,14 @@ class ApiView(APIView):
     required_scopes: ClassVar[Mapping[str, Any]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Prove key, scope and rate; a number that no row can have is not found."""
+        """
+        Prove key, scope and rate, and that a POST names its Idempotency-Key; a number that no row
+        can have is not found.
+        """
         super().initial(request, *args, **kwargs)
+        if request.method == "POST":
+            _require_readable(request)
+            idempotency.require_key(request.headers.get("Idempotency-Key"))
         for number in kwargs.values():
             if not storable(str(number)) or len(str(number)) > _LONGEST_NUMBER:
                 raise NotFound(_("There is nothing at this address."))
@@ -70,3 +84,12 @@ class ApiView(APIView):
         answer = super().finalize_response(request, response, *args, **kwargs)
         answer["Cache-Control"] = "no-store"
         return answer
+
+
+def _require_readable(request: Request) -> None:
+    """Refuse a body that would be read as another one, or as none."""
+    if "Transfer-Encoding" in request.headers:
+        raise LengthRequired(_("Send Content-Length; a body in chunks is not read."))
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.lower() != "identity":
+        raise UnsupportedMediaType(coding[:50], _("A compressed body is not read."))
