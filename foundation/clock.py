@@ -34,3 +34,8 @@ def business_date(instant: datetime) -> date:
     local = instant.astimezone(zone()).replace(tzinfo=None)
     start = cut_off()
     return (local - timedelta(hours=start.hour, minutes=start.minute, seconds=start.second)).date()
+
+
+def begins(day: date) -> datetime:
+    """Return the instant at which a business day begins: its cut-off, in UTC."""
+    return datetime.combine(day, cut_off(), zone()).astimezone(UTC)

@@ -137,7 +137,7 @@ class VerificationFactor(Protocol):
 class WorkItem:
     """
     A queue of things that need a person now: how many, since when, how much money, and where to
-    look.
+    look. Shown to who holds `permission`.
     """
 
     title: str
@@ -145,6 +145,7 @@ class WorkItem:
     oldest_at: datetime | None
     at_stake: tuple[Money, ...]
     url: str
+    permission: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class Panel:
     title: str
     figures: tuple[Figure, ...]
     note: str = ""
+    permission: str = ""
 
 
 class TrailProvider(Protocol):
@@ -233,7 +235,7 @@ day_close_steps: Registry[DayCloseStep] = Registry("day_close_steps")
 verification_factors: Registry[VerificationFactor] = Registry("verification_factors")
 lifecycle_listeners: Registry[LifecycleListener] = Registry("lifecycle_listeners")
 fact_listeners: Registry[FactListener] = Registry("fact_listeners")
-work_items: Registry[Callable[[], Iterable[WorkItem]]] = Registry("work_items")
+work_items: Registry[Callable[[User], Iterable[WorkItem]]] = Registry("work_items")
 trail_providers: Registry[TrailProvider] = Registry("trail_providers")
 fact_namers: Registry[FactNamer] = Registry("fact_namers")
 cause_namers: Registry[CauseNamer] = Registry("cause_namers")

@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 
 from channels.models import Channel, Product, ReviewState, Unpriced
 from foundation import sql
+from foundation.models import User
 from foundation.money import Money
 from foundation.registries import WorkItem
 
 
-def unpriced() -> Iterable[WorkItem]:
+def unpriced(user: User) -> Iterable[WorkItem]:
     """Payments that no fee version covers: nothing is posted for them, the money waits."""
     waiting = Unpriced.objects.filter(chunk=None)
     oldest = waiting.aggregate(since=Min("since"))["since"]
@@ -32,10 +33,11 @@ def unpriced() -> Iterable[WorkItem]:
         oldest_at=oldest,
         at_stake=tuple(Money(row["minor"], row["currency"]) for row in rows if row["currency"]),
         url=reverse("admin:channels_unpriced_changelist") + "?state=waiting",
+        permission="channels.view_unpriced",
     )
 
 
-def unreviewed() -> Iterable[WorkItem]:
+def unreviewed(user: User) -> Iterable[WorkItem]:
     """Codes that a file brought in and nobody has looked at."""
     for model, name, title in (
         (Product, "product", _("Products wait for a review")),
@@ -54,4 +56,5 @@ def unreviewed() -> Iterable[WorkItem]:
                 oldest_at=found[0],
                 at_stake=(),
                 url=f"{address}?review_state={ReviewState.UNREVIEWED}",
+                permission=f"channels.view_{name}",
             )

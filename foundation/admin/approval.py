@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from foundation import registries
+from foundation import clock, registries
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin
 from foundation.admin.readonly import ReadOnlyAdmin, Step
+from foundation.admin.work_items import decidable
 from foundation.models import Approval, ApprovalPolicy, User
 from foundation.services import approval as approvals
 
@@ -68,8 +70,40 @@ def _withdraw(request: HttpRequest, row: Approval, reason: str, at: datetime) ->
     return gettext("The proposal is withdrawn.")
 
 
+def _said(value: object) -> object:
+    """Say yes and no in the reader's language; everything else stays as it was proposed."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    return value
+
+
 def _open(row: Approval) -> bool:
     return row.state == Approval.State.PROPOSED
+
+
+class _State(
+    filters.choices(  # type: ignore[misc]  # a class made by a function
+        "state",
+        _("state"),
+        {
+            "mine": filters.Choice(
+                _("waits for me"), Q(state="PROPOSED"), Keyset("expires_at", "id")
+            ),
+            "open": filters.Choice(
+                _("waits for a checker"), Q(state="PROPOSED"), Keyset("expires_at", "id")
+            ),
+        },
+    )
+):
+    """What waits, for anybody or for the person who asks."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Approval]) -> QuerySet[Approval]:
+        """Leave out, when asked, what this person may not decide or made himself."""
+        found: QuerySet[Approval] = super().queryset(request, queryset)
+        if self.value() == "mine":
+            user = cast(User, request.user)
+            found = found.filter(action__in=decidable(user)).exclude(maker_person=user.person_id)
+        return found
 
 
 @admin.register(Approval)
@@ -83,27 +117,20 @@ class ApprovalAdmin(KeysetAdmin):
         columns.money("effect_minor", _("money effect"), currency="effect_currency"),
         columns.state("state", _("state"), COLOURS),
         "maker",
+        "age",
         "proposed_at",
         "expires_at",
     )
     list_select_related = ("merchant", "maker")
     list_filter = (
-        filters.choices(
-            "state",
-            _("state"),
-            {
-                "open": filters.Choice(
-                    _("waits for a checker"), Q(state="PROPOSED"), Keyset("expires_at", "id")
-                )
-            },
-        ),
+        _State,
         filters.merchant("-id"),
     )
     fields = (
         "what", "merchant", "subject", "changes",
         columns.money("effect_minor", _("money effect"), currency="effect_currency"),
-        "reason", "maker", "checkers_needed", "decisions", "state", "proposed_at", "expires_at",
-        "closed_at", "content_sha256", "request_id",
+        "reason", "maker", "age", "checkers_needed", "decisions", "state", "proposed_at",
+        "expires_at", "closed_at", "content_sha256", "request_id",
     )  # type: ignore[assignment]  # a column may be a function  # fmt: skip
     steps = (
         Step("approve", _("Approve"), _approve, open_to=_open, reason=_("Remark")),
@@ -130,11 +157,19 @@ class ApprovalAdmin(KeysetAdmin):
             return f"{row.action} {row.subject}"
         return registries.approval_actions.get(row.action).describe(row)
 
+    @admin.display(description=_("waits for"))
+    def age(self, row: Approval) -> str:
+        """How long it has waited for a decision, or did."""
+        return timesince(row.proposed_at, row.closed_at or clock.now())
+
     @admin.display(description=_("before and after"))
     def changes(self, row: Approval) -> str:
         """Show every field before and after; what the proposal does not name stays as it is."""
         whole = {**row.before, **row.after}
-        rows = [(key, row.before.get(key), after) for key, after in whole.items()]
+        rows = [
+            (gettext(key.replace("_", " ")), _said(row.before.get(key)), _said(after))
+            for key, after in whole.items()
+        ]
         return render_to_string("admin/changes.html", {"rows": rows})
 
     @admin.display(description=_("decisions"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -126,7 +126,7 @@ class Choice:
     """One choice of a filter: the rows it stands for, and the order their index gives."""
 
     label: Text
-    rows: Q
+    rows: Q | Callable[[], Q]  # a function where the clock decides
     order: Keyset | None = None
 
 
@@ -149,7 +149,9 @@ class ChoiceFilter(SimpleListFilter):
         if self.value() is None:
             return queryset
         chosen = self.declared.get(str(self.value()))
-        return queryset.none() if chosen is None else queryset.filter(chosen.rows)
+        if chosen is None:
+            return queryset.none()
+        return queryset.filter(chosen.rows() if callable(chosen.rows) else chosen.rows)
 
 
 def choices(parameter: str, title: Text, declared: Mapping[str, Choice]) -> type[ChoiceFilter]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.utils.timesince import timesince
 
 from foundation import clock, registries
 from foundation.admin.columns import grouped
+from foundation.models import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,13 @@ class Queue:
 
 def context(request: HttpRequest) -> dict[str, Any]:
     """Return the queues with something in them, oldest first, and every panel of figures."""
-    at = clock.now()
-    found = [item for source in registries.work_items for item in source() if item.count]
+    at, user = clock.now(), cast(User, request.user)
+    found = [
+        item
+        for source in registries.work_items
+        for item in source(user)
+        if item.count and _may(user, item.permission)
+    ]
     found.sort(key=lambda item: item.oldest_at or at)
     queues = [
         Queue(
@@ -42,4 +48,9 @@ def context(request: HttpRequest) -> dict[str, Any]:
         for item in found
     ]
     panels = [panel(at) for panel in registries.overview_panels]
+    panels = [panel for panel in panels if _may(user, panel.permission)]
     return {"work": queues, "panels": panels}
+
+
+def _may(user: User, permission: str) -> bool:
+    return not permission or user.has_perm(permission)

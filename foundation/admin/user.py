@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from foundation import roles
 from foundation.admin import filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from foundation.admin.readonly import ReadOnlyAdmin
@@ -58,5 +59,19 @@ class PersonAdmin(KeysetAdmin):
 class GroupAdmin(ReadOnlyAdmin):
     """Groups and their permissions."""
 
-    list_display = ("name",)
-    fields = ("name", "permissions")
+    list_display = ("role", "purpose", "name")
+    fields = ("role", "purpose", "name", "permissions")
+
+    @admin.display(description=_("role"))
+    def role(self, row: Group) -> str:
+        """Return the role in the reader's language; a group of our own by its name."""
+        return roles.title_of(row.name)
+
+    @admin.display(description=_("purpose"))
+    def purpose(self, row: Group) -> str:
+        """Say what the role is for."""
+        return str(roles.ROLES[row.name].purpose) if row.name in roles.ROLES else ""
+
+    def title(self, row: Group) -> str:
+        """Call the page by the role."""
+        return roles.title_of(row.name)

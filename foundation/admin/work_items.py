@@ -8,21 +8,24 @@ from django.db.models import Count, Min, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from foundation.models import Approval, OutboxMessage
+from foundation import registries
+from foundation.models import Approval, OutboxMessage, User
 from foundation.money import Money
 from foundation.registries import WorkItem
 
 
-def approvals() -> Iterable[WorkItem]:
-    """Proposals that wait for a checker, with the money they would move."""
-    open_ones = Approval.objects.filter(state=Approval.State.PROPOSED)
+def approvals(user: User) -> Iterable[WorkItem]:
+    """Proposals that this person may decide on, with the money they would move."""
+    open_ones = Approval.objects.filter(
+        state=Approval.State.PROPOSED, action__in=decidable(user)
+    ).exclude(maker_person=user.person_id)
     rows = open_ones.values("effect_currency").annotate(
         many=Count("id"), oldest=Min("proposed_at"), minor=Sum("effect_minor")
     )
     found = list(rows.order_by("effect_currency"))
     if found:
         yield WorkItem(
-            title=_("Proposals wait for a second person"),
+            title=_("Proposals wait for your decision"),
             count=sum(row["many"] for row in found),
             oldest_at=min(row["oldest"] for row in found),
             at_stake=tuple(
@@ -30,11 +33,21 @@ def approvals() -> Iterable[WorkItem]:
                 for row in found
                 if row["effect_currency"]
             ),
-            url=reverse("admin:foundation_approval_changelist") + "?state=open",
+            url=reverse("admin:foundation_approval_changelist") + "?state=mine",
+            permission="foundation.view_approval",
         )
 
 
-def outbox() -> Iterable[WorkItem]:
+def decidable(user: User) -> list[str]:
+    """Return the kinds of proposals on which somebody may decide, if another person made them."""
+    return [
+        name
+        for name, action in registries.approval_actions.items()
+        if not action.permission or user.has_perm(action.permission)
+    ]
+
+
+def outbox(user: User) -> Iterable[WorkItem]:
     """Messages that failed too often and wait for a person."""
     parked = OutboxMessage.objects.filter(state=OutboxMessage.State.PARKED)
     found = parked.aggregate(many=Count("id"), oldest=Min("created_at"))
@@ -45,4 +58,5 @@ def outbox() -> Iterable[WorkItem]:
             oldest_at=found["oldest"],
             at_stake=(),
             url=reverse("admin:foundation_outboxmessage_changelist") + "?state=parked",
+            permission="foundation.view_outboxmessage",
         )

@@ -44,4 +44,9 @@ def money(at: datetime) -> Panel:
             if kind == "merchant_available" and row["held"]:
                 held = grouped(Money(int(row["held"]), currency))
                 figures.append(Figure(_("of it held"), held, address))
-    return Panel(_("Where the merchants' money is"), tuple(figures), _("now, over all books"))
+    return Panel(
+        _("Where the merchants' money is"),
+        tuple(figures),
+        _("now, over all books"),
+        permission="ledger.view_account",
+    )

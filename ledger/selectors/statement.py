@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection
@@ -151,13 +151,9 @@ def span_of_days(
     return span(
         merchant_id=merchant_id,
         account_id=account_id,
-        since=_begins(since) - moment if since else None,
-        until=_begins(until + timedelta(days=1)) - moment if until else None,
+        since=clock.begins(since) - moment if since else None,
+        until=clock.begins(until + timedelta(days=1)) - moment if until else None,
     )
-
-
-def _begins(day: date) -> datetime:
-    return datetime.combine(day, clock.cut_off(), clock.zone()).astimezone(UTC)
 
 
 def page(

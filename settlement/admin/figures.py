@@ -20,7 +20,7 @@ def latest_run(at: datetime) -> Panel:
     latest = Run.objects.order_by("-run_date", "-cycle").first()
     title = _("Latest settlement")
     if latest is None:
-        return Panel(title, ())
+        return Panel(title, (), permission="settlement.view_run")
     ids = list(Run.objects.filter(run_date=latest.run_date).values_list("id", flat=True))
     found = runs.summary(run_ids=ids)
     address = reverse("admin:settlement_run_changelist")
@@ -31,4 +31,5 @@ def latest_run(at: datetime) -> Panel:
     ]
     for currency, minor in sorted(found.net.items()):
         figures.append(Figure(_("Net settled"), grouped(Money(minor, currency))))
-    return Panel(title, tuple(figures), formats.date_format(latest.run_date))
+    day = formats.date_format(latest.run_date)
+    return Panel(title, tuple(figures), day, permission="settlement.view_run")

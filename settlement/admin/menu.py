@@ -28,6 +28,9 @@ def fill() -> None:
     admin.site.add_page(  # type: ignore[attr-defined]
         "payments/<int:payment_id>/trail/", payment_trail.page, "settlement_payment_trail"
     )
+    admin.site.add_page(  # type: ignore[attr-defined]
+        "settlement/release/", due.release_page, "settlement_release"
+    )
     menu.register(_("Settlement"), [*run.MENU, *item.MENU, *due.MENU])
     menu.register(_("Payouts"), [*withdrawal.MENU, *payout.MENU, *reference.MENU])
     registries.overview_panels.register("settlement.run", figures.latest_run)

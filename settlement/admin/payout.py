@@ -75,7 +75,7 @@ def _decision(name: str, label: Any, outcome: PayoutAttempt.Status, *before: str
         label,
         _propose(outcome),
         open_to=lambda row: row.status in before,
-        permission="settlement.resolve_payout",
+        permission="settlement.change_payoutattempt",
         reason=_("Reason"),
         reason_needed=True,
         paper=_("Evidence"),

@@ -9,15 +9,29 @@ from django.db.models import Count, Min, QuerySet, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from foundation import clock
+from foundation.models import User
 from foundation.money import Money
 from foundation.registries import WorkItem
-from settlement.models import BankLine, Exposure, Item, PayoutAttempt, PayoutCase, Withdrawal
+from settlement.models import (
+    BankLine,
+    Exposure,
+    Item,
+    PayoutAttempt,
+    PayoutCase,
+    Position,
+    Run,
+    Withdrawal,
+)
+from settlement.selectors import due as dues
 
 
 def _queue(
-    title: str, rows: QuerySet[Any], since: str, amount: str, address: str
+    title: str, rows: QuerySet[Any], since: str, amount: str, choice: str
 ) -> Iterable[WorkItem]:
-    """Yield one queue over all currencies, nothing when it is empty."""
+    """Yield one queue over all currencies, nothing when it is empty; `choice` filters its list."""
+    names: Any = rows.model._meta
+    address = reverse(f"admin:{names.app_label}_{names.model_name}_changelist")
     found = list(
         rows.values("currency")
         .annotate(many=Count("id"), oldest=Min(since), minor=Sum(amount))
@@ -33,57 +47,111 @@ def _queue(
                 for row in found
                 if row["minor"] is not None and row["currency"]
             ),
-            url=address,
+            url=f"{address}?{choice}",
+            permission=f"{names.app_label}.view_{names.model_name}",
         )
 
 
-def disputed() -> Iterable[WorkItem]:
+def disputed(user: User) -> Iterable[WorkItem]:
     """Withdrawals about which the bank's news contradict each other."""
     rows = Withdrawal.objects.filter(status="DISPUTED")
-    address = reverse("admin:settlement_withdrawal_changelist") + "?status=disputed"
-    return _queue(_("Withdrawals are disputed"), rows, "requested_at", "amount_minor", address)
+    return _queue(
+        _("Withdrawals are disputed"), rows, "requested_at", "amount_minor", "status=disputed"
+    )
 
 
-def unknown() -> Iterable[WorkItem]:
+def unknown(user: User) -> Iterable[WorkItem]:
     """Payouts whose result nobody knows."""
     rows = PayoutAttempt.objects.filter(status="UNKNOWN")
-    address = reverse("admin:settlement_payoutattempt_changelist") + "?status=asked"
-    return _queue(_("Payouts have no known result"), rows, "created_at", "amount_minor", address)
+    return _queue(
+        _("Payouts have no known result"), rows, "created_at", "amount_minor", "status=asked"
+    )
 
 
-def cases() -> Iterable[WorkItem]:
+def cases(user: User) -> Iterable[WorkItem]:
     """Cases that the machine does not decide."""
     rows = PayoutCase.objects.filter(closed_at=None)
-    address = reverse("admin:settlement_payoutcase_changelist") + "?state=open"
-    return _queue(_("Payout cases are open"), rows, "opened_at", "amount_minor", address)
+    title = _("Payout cases are open")
+    return _queue(title, rows, "opened_at", "amount_minor", "state=open")
 
 
-def held_back() -> Iterable[WorkItem]:
+def held_back(user: User) -> Iterable[WorkItem]:
     """Items that could not be posted."""
     rows = Item.objects.filter(state="HELD_BACK")
-    address = reverse("admin:settlement_item_changelist") + "?state=held_back"
-    return _queue(_("Settlement items are held back"), rows, "created_at", "net_minor", address)
+    return _queue(
+        _("Settlement items are held back"), rows, "created_at", "net_minor", "state=held_back"
+    )
 
 
-def bank_lines() -> Iterable[WorkItem]:
+def bank_lines(user: User) -> Iterable[WorkItem]:
     """Lines of day files without their payout."""
     rows = BankLine.objects.filter(state="UNMATCHED")
-    address = reverse("admin:settlement_bankline_changelist") + "?state=open"
-    return _queue(_("Bank lines match no payout"), rows, "moved_at", "amount_minor", address)
+    title = _("Bank lines match no payout")
+    return _queue(title, rows, "moved_at", "amount_minor", "state=open")
 
 
-def exposures() -> Iterable[WorkItem]:
+def exposures(user: User) -> Iterable[WorkItem]:
     """Advances that neither the channel's cash nor our own money covers."""
     rows = Exposure.objects.filter(state="UNFUNDED")
-    address = reverse("admin:settlement_exposure_changelist") + "?state=open"
-    return _queue(_("Advances are not funded"), rows, "opened_at", "amount_minor", address)
+    title = _("Advances are not funded")
+    return _queue(title, rows, "opened_at", "amount_minor", "state=open")
 
 
-QUEUES: Final[dict[str, Callable[[], Iterable[WorkItem]]]] = {
+def by_hand(user: User) -> Iterable[WorkItem]:
+    """What merchants on the schedule MANUAL have earned and nobody has released."""
+    found = dues.waiting_for_release(limit=dues.MOST_WAITING)
+    if found:
+        amounts: dict[str, int] = {}
+        for row in found:
+            amounts[row.currency] = amounts.get(row.currency, 0) + row.amount.minor
+        yield WorkItem(
+            title=_("Merchants settled by hand wait for release"),
+            count=len({row.merchant_id for row in found}),
+            oldest_at=clock.begins(min(row.since for row in found)),
+            at_stake=tuple(Money(minor, currency) for currency, minor in sorted(amounts.items())),
+            url=reverse("admin:settlement_release"),
+            permission="settlement.view_due",
+        )
+
+
+def overdue(user: User) -> Iterable[WorkItem]:
+    """Merchants with something due on a day that has ended and is not settled."""
+    behind = Position.objects.filter(open_from__lt=clock.business_date(clock.now()))
+    found = behind.aggregate(many=Count("merchant", distinct=True), since=Min("open_from"))
+    if found["many"]:
+        yield WorkItem(
+            title=_("Days are not settled: merchants wait"),
+            count=found["many"],
+            oldest_at=clock.begins(found["since"]),
+            at_stake=(),
+            url=reverse("admin:settlement_position_changelist") + "?state=behind",
+            permission="settlement.view_position",
+        )
+
+
+def unfinished(user: User) -> Iterable[WorkItem]:
+    """Settlement runs that have not ended."""
+    found = Run.objects.filter(state=Run.State.RUNNING)
+    counted = found.aggregate(many=Count("id"), since=Min("started_at"))
+    if counted["many"]:
+        yield WorkItem(
+            title=_("Settlement runs are not finished"),
+            count=counted["many"],
+            oldest_at=counted["since"],
+            at_stake=(),
+            url=reverse("admin:settlement_run_changelist"),
+            permission="settlement.view_run",
+        )
+
+
+QUEUES: Final[dict[str, Callable[[User], Iterable[WorkItem]]]] = {
     "settlement.disputed": disputed,
     "settlement.unknown": unknown,
     "settlement.cases": cases,
     "settlement.held_back": held_back,
     "settlement.bank_lines": bank_lines,
     "settlement.exposures": exposures,
+    "settlement.by_hand": by_hand,
+    "settlement.overdue": overdue,
+    "settlement.unfinished": unfinished,
 }

@@ -23,6 +23,15 @@ WITH_ACCOUNT: Final = 48  # merchants with an approved bank account
 INSTRUCTED: Final = 30  # of them paid by standing instruction
 
 
+# User name, person, role (docs/rules/roles.md), what for.
+_STAFF: Final = (
+    ("admin", "周岚", "", "may do everything"),
+    ("operator", "张敏", "operator", "operations: proposes"),
+    ("checker", "李强", "checker", "second pair of eyes: decides"),
+    ("auditor", "陈静", "auditor", "reads everything"),
+)
+
+
 class Login(NamedTuple):
     """One row of the demo's list of logins; the secrets are made anew by each demo."""
 
@@ -32,12 +41,25 @@ class Login(NamedTuple):
     note: str
 
 
+def _staff(username: str, person: str, role: str) -> str:
+    """Make one of the staff with a new password, and return that; without a role he may do all."""
+    made = account.ensure(
+        username=username,
+        name=person,
+        staff=True,
+        superuser=not role,
+        groups=[role] if role else [],
+        rotate=True,
+    )
+    return made.password
+
+
 def sign_ins(owner_of: Merchant, at: datetime) -> tuple[User, list[Login], str]:
     """Make staff and the owner of one merchant; return the owner, the logins and the PIN."""
-    admin = account.ensure(username="admin", name="张敏", staff=True, superuser=True, rotate=True)
-    checker = account.ensure(
-        username="checker", name="李强", staff=True, superuser=True, rotate=True
-    )
+    staff = [
+        Login("admin/", name, _staff(name, person, role), note)
+        for name, person, role, note in _STAFF
+    ]
     owner = account.ensure(username="owner", name="王芳", staff=False, rotate=True)
     membership.grant(merchant_id=owner_of.id, user=owner.user, role=Membership.Role.OWNER, at=at)
     pin = payment_password.generate()
@@ -45,8 +67,7 @@ def sign_ins(owner_of: Merchant, at: datetime) -> tuple[User, list[Login], str]:
         merchant_id=owner_of.id, user=owner.user, payment_password=pin, at=at
     )
     logins = [
-        Login("admin/", "admin", admin.password, "operations"),
-        Login("admin/", "checker", checker.password, "second pair of eyes"),
+        *staff,
         Login("portal/", "owner", owner.password, f"{owner_of.name}; payment password {pin}"),
     ]
     return owner.user, logins, pin

@@ -61,6 +61,7 @@ class Due(Fact):
         db_table = "settlement_due"
         verbose_name = _("due amount")
         verbose_name_plural = _("due amounts")
+        permissions = [("release_due", _("Can release what is settled by hand"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["merchant", "source_kind", "source_id"], name="due_one_per_source"

@@ -4,13 +4,69 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 
+from foundation import sql
+from foundation.money import Money
 from foundation.services import calendar
 from settlement.models import Due
 from settlement.models.due import Explanation
+
+MOST_WAITING: Final = 200  # merchants that one page of what waits for release shows
+
+# Payments of the schedule MANUAL without a date, and the refunds that take their dates; the partial
+# index due_without_date is walked merchant by merchant.
+_WAITING: Final = """
+SELECT d.merchant_id, m.merchant_no, m.name, d.currency,
+       count(*) FILTER (WHERE d.source_kind = 'payment') AS payments,
+       sum(d.amount_minor)::bigint AS amount_minor, min(d.business_date) AS since
+  FROM settlement_due d JOIN merchants_merchant m ON m.id = d.merchant_id
+ WHERE d.due_date IS NULL AND (d.merchant_id, d.currency) > (%(after)s, %(currency)s)
+   AND (d.explanation = 'manual' OR d.explanation = 'own_payment' AND EXISTS (
+         SELECT FROM settlement_due p
+          WHERE p.merchant_id = d.merchant_id AND p.source_kind = 'payment'
+            AND p.source_id = d.origin_id AND p.due_date IS NULL AND p.explanation = 'manual'))
+ GROUP BY d.merchant_id, m.merchant_no, m.name, d.currency
+ ORDER BY d.merchant_id, d.currency LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a merchant that is settled by hand has waiting in one currency, net of its refunds."""
+
+    merchant_id: int
+    merchant_no: str
+    name: str
+    currency: str
+    payments: int
+    amount: Money
+    since: date  # the earliest business date
+
+
+def waiting_for_release(
+    *, after: int = 0, currency: str = "", limit: int = MOST_WAITING
+) -> list[Waiting]:
+    """
+    Return what waits for a person's release, in order of merchants and currencies after those
+    given. Rule: SCH-6.
+    """
+    rows = sql.rows(_WAITING, {"after": after, "currency": currency, "limit": limit})
+    return [
+        Waiting(
+            row["merchant_id"],
+            row["merchant_no"],
+            row["name"],
+            row["currency"],
+            row["payments"],
+            Money(row["amount_minor"], row["currency"]),
+            row["since"],
+        )
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

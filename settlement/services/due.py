@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from foundation import sql
+from config.errors import Malformed
+from foundation import actor, clock, sql
+from foundation.services import audit
 from settlement.models.schedule import DEFAULT_CODE
+
+LATEST_RELEASE: Final = timedelta(days=366)
+
+
+class ReleaseDateRefused(Malformed):
+    """Money can be released for today or a day within a year."""
+
+    code = "release_date_refused"
+
 
 _STATEMENTS: Final = {"payments_cleared": "due_payments", "refunds_booked": "due_refunds"}
 
@@ -53,20 +65,39 @@ def fill_dates() -> int:
         return filled + _follow_payments(merchants)
 
 
-def release_manual(*, merchant_id: int, due_date: date) -> int:
+def release_manual(*, merchant_id: int, due_date: date, at: datetime) -> int:
     """
     Date what a merchant settles by hand, as due on `due_date`; return how many amounts (SCH-6).
 
-    The next run of that date takes them.
+    The next run of that date takes them. Audited. One person may: it moves a merchant's own money
+    to his own balance, as his schedule foresees (docs/rules/unguarded_writes.md).
+
+    Raises: ReleaseDateRefused for a day that has ended, or is more than a year away.
     """
+    today = clock.business_date(at)
+    if not today <= due_date <= today + LATEST_RELEASE:
+        raise ReleaseDateRefused(
+            _("The day must be today or within a year: %(day)s.") % {"day": due_date.isoformat()},
+            field="due_date",
+        )
     with transaction.atomic():
+        actor.stamp_transaction()
         _lock_undated("merchant_id = %(merchant_id)s", {"merchant_id": merchant_id})
         released = sql.execute(
             "UPDATE settlement_due SET due_date = %(due_date)s WHERE merchant_id = %(merchant_id)s"
             " AND due_date IS NULL AND explanation = 'manual'",
             {"merchant_id": merchant_id, "due_date": due_date},
         )
-        return released + _follow_payments([merchant_id])
+        released += _follow_payments([merchant_id])
+        if released:
+            audit.record(
+                merchant_id=merchant_id,
+                action="due.release",
+                object_kind="due",
+                object_id=str(merchant_id),
+                after={"due_date": due_date.isoformat(), "amounts": released},
+            )
+        return released
 
 
 def _follow_payments(merchants: Sequence[int]) -> int:

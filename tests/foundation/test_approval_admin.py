@@ -64,8 +64,8 @@ class TestInbox:
         decide(checker, proposal, "approve")
         after = door(checker).get(reverse("admin:index")).content.decode()
 
-        assert "Proposals wait for a second person" in before
-        assert "Proposals wait for a second person" not in after
+        assert "Proposals wait for your decision" in before
+        assert "Proposals wait for your decision" not in after
 
     def test_approves_by_another_person(self, checker, proposal):
         said = decide(checker, proposal, "approve", reason="seen")

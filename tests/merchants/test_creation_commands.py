@@ -40,7 +40,12 @@ class TestCreateStaff:
 
         again, rotated = told("create_staff", "alice"), told("create_staff", "alice", "--rotate")
 
-        assert again == {"created": False, "username": "alice", "superuser": False}
+        assert again == {
+            "created": False,
+            "username": "alice",
+            "superuser": False,
+            "roles": [],
+        }
         assert rotated["password"] != first["password"]
         assert User.objects.get(username="alice").check_password(rotated["password"])
 

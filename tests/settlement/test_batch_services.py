@@ -239,7 +239,7 @@ class TestManualMoney:
         make.payment(merchant, 100_00, MONDAY)
         assert settle(WEDNESDAY) is None
 
-        assert dues.release_manual(merchant_id=merchant, due_date=WEDNESDAY) == 1
+        assert dues.release_manual(merchant_id=merchant, due_date=WEDNESDAY, at=make.NOON) == 1
         settle(WEDNESDAY)
 
         assert make.balance(merchant, "merchant_available") == 100_00

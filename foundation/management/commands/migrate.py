@@ -8,12 +8,15 @@ from django.core.management.base import CommandParser
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import connections
 
+from foundation import roles
+
 
 class Command(Migrate):
     """
     Migrate with DATABASE_OWNER_URL: the product's own role may not change tables.
 
-    First come the default rights in the schema (config/sql/grants.sql), which new tables inherit.
+    First come the default rights in the schema (config/sql/grants.sql), which new tables inherit;
+    last the groups of the roles, when everything is migrated.
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,3 +28,5 @@ class Command(Migrate):
             with connections[options["database"]].cursor() as cursor:
                 cursor.execute((Path(settings.BASE_DIR) / "config/sql/grants.sql").read_text())
         super().handle(*args, **options)
+        if not (options["plan"] or options["check_unapplied"] or options["app_label"]):
+            roles.sync(using=options["database"])

@@ -1,4 +1,4 @@
-"""`manage.py create_staff USERNAME [--name N] [--superuser] [--group G] [--rotate] [--json]`"""
+"""`create_staff USERNAME [--name N] [--role R] [--superuser] [--group G] [--rotate] [--json]`"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from foundation import roles
 from merchants.management.creation import CreateCommand
 from merchants.services import account as accounts
 
@@ -23,6 +24,13 @@ class Command(CreateCommand):
         parser.add_argument("--name", default="", help="the person's name")
         parser.add_argument("--email", default="")
         parser.add_argument("--superuser", action="store_true", help="may do everything")
+        parser.add_argument(
+            "--role",
+            action="append",
+            default=[],
+            choices=sorted(roles.ROLES),
+            help="what it may do (docs/rules/roles.md); may be given again",
+        )
         parser.add_argument("--group", action="append", default=[], help="may be given again")
         parser.add_argument("--same-person-as", default="", metavar="USERNAME")
         parser.add_argument("--rotate", action="store_true", help="give a new password")
@@ -34,7 +42,7 @@ class Command(CreateCommand):
             email=options["email"],
             staff=True,
             superuser=options["superuser"],
-            groups=options["group"],
+            groups=[*options["role"], *options["group"]],
             same_person_as=options["same_person_as"],
             rotate=options["rotate"],
         )
@@ -42,5 +50,6 @@ class Command(CreateCommand):
             "created": made.created,
             "username": made.user.username,
             "superuser": made.user.is_superuser,
+            "roles": sorted(made.user.groups.values_list("name", flat=True)),
         }
         return answer | ({"password": made.password} if made.password else {})

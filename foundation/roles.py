@@ -1,0 +1,135 @@
+"""
+What staff may do, by role: the table, and how it comes into the database.
+
+A role is a group of Django's with the role's name. The table is the law (docs/rules/roles.md): each
+`migrate` and the command `roles` make the groups equal to it; other groups are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+from django.db.models import Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class RightUnknown(Exception):
+    """The table names a permission or model that no package has: a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """`sees` names packages or models ("package.model") to read, `may` further permissions."""
+
+    title: Promise
+    purpose: Promise
+    sees: tuple[str, ...]
+    may: tuple[str, ...] = ()
+
+
+_BUSINESS: Final = ("merchants", "ledger", "channels", "settlement")
+_PROPOSALS: Final = ("foundation.approval", "foundation.approvalpolicy", "foundation.businessday")
+_MACHINE: Final = ("foundation.job", "foundation.outboxmessage")
+
+ROLES: Final[Mapping[str, Role]] = {
+    "operator": Role(
+        _("operator"),
+        _("works the queues: proposes, releases, closes, switches off"),
+        (*_BUSINESS, *_PROPOSALS, *_MACHINE),
+        (
+            "merchants.change_apikey",
+            "merchants.change_bankaccount",
+            "merchants.change_membership",
+            "merchants.change_partnergrant",
+            "settlement.change_item",
+            "settlement.change_payoutattempt",
+            "settlement.change_payoutcase",
+            "settlement.change_standinginstruction",
+            "settlement.release_due",
+        ),
+    ),
+    "checker": Role(
+        _("checker"),
+        _("decides on what another person proposed, and changes nothing alone"),
+        (*_BUSINESS, *_PROPOSALS, *_MACHINE),
+        (
+            "merchants.approve_bankaccount",
+            "settlement.approve_payoutstatus",
+            "settlement.approve_standinginstruction",
+            "settlement.approve_withdrawal",
+            "settlement.resolve_payout",
+        ),
+    ),
+    "finance": Role(
+        _("finance"),
+        _("looks after settlement and the ledger, proposes what became of payouts"),
+        (*_BUSINESS, *_PROPOSALS, *_MACHINE),
+        (
+            "settlement.change_item",
+            "settlement.change_payoutattempt",
+            "settlement.change_payoutcase",
+            "settlement.release_due",
+        ),
+    ),
+    "engineer": Role(
+        _("engineer on duty"),
+        _("keeps jobs and messages going; decides on no money"),
+        (*_BUSINESS, *_PROPOSALS, *_MACHINE),
+        ("foundation.change_job", "foundation.change_outboxmessage", "settlement.change_item"),
+    ),
+    "auditor": Role(
+        _("auditor"),
+        _("reads everything, the audit trail and people included; changes nothing"),
+        ("foundation", "auth", *_BUSINESS),
+    ),
+}
+
+
+def title_of(name: str) -> str:
+    """Return a role in the reader's language; a group of another name as it is."""
+    return str(ROLES[name].title) if name in ROLES else name
+
+
+def sync(*, using: str = "default") -> dict[str, int]:
+    """
+    Make the groups of the roles equal to the table; return how many permissions each has.
+
+    Safe to run any number of times; what is right is not written again. Raises RightUnknown.
+    Rule: ROL-1.
+    """
+    with transaction.atomic(using=using):
+        return {name: _sync(name, role, using) for name, role in ROLES.items()}
+
+
+def _sync(name: str, role: Role, using: str) -> int:
+    group, _created = Group.objects.using(using).get_or_create(name=name)
+    wanted = _permissions(role, using)
+    held = set(group.permissions.using(using).values_list("id", flat=True))
+    group.permissions.remove(*(held - wanted))
+    group.permissions.add(*(wanted - held))
+    return len(wanted)
+
+
+def _permissions(role: Role, using: str) -> set[int]:
+    wanted: set[int] = set()
+    for seen in role.sees:
+        package, _dot, model = seen.partition(".")
+        views = Q(content_type__app_label=package, codename__startswith="view_")
+        wanted |= _known(seen, views & Q(content_type__model=model) if model else views, using)
+    for permission in role.may:
+        package, _dot, codename = permission.partition(".")
+        named = Q(content_type__app_label=package, codename=codename)
+        wanted |= _known(permission, named, using)
+    return wanted
+
+
+def _known(name: str, condition: Q, using: str) -> set[int]:
+    found = set(Permission.objects.using(using).filter(condition).values_list("id", flat=True))
+    if not found:
+        raise RightUnknown(f"No package has {name}.")
+    return found
