@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from channels.models import Payment
 from channels.services import payment_import
@@ -42,7 +43,10 @@ class PaymentsRefused(DomainError):
 
     def __init__(self, bad: Sequence[BadRow]) -> None:
         self.bad = tuple(bad)
-        super().__init__(_("%(count)s values were refused.") % {"count": len(bad)}, bad=self.bad)
+        message = ngettext(
+            "%(count)s value was refused.", "%(count)s values were refused.", len(bad)
+        )
+        super().__init__(message % {"count": len(bad)}, bad=self.bad)
 
 
 def record(*, payments: Sequence[Mapping[str, Any]], by: ApiKey, at: datetime) -> list[Payment]:

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views import defaults
 from rest_framework import exceptions, serializers
 from rest_framework.renderers import JSONRenderer
@@ -109,7 +109,9 @@ def _of_framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[
         headers["Retry-After"] = str(int(getattr(error, "wait", None) or 1))
     if isinstance(error, exceptions.ValidationError):
         errors = list(_flat(error.get_full_details()))
-        detail = _("%(count)s values were refused.") % {"count": len(errors)}
+        detail = ngettext(
+            "%(count)s value was refused.", "%(count)s values were refused.", len(errors)
+        ) % {"count": len(errors)}
         return body(400, "validation_failed", detail, errors[:MAX_ERRORS]), headers
     code = str(error.get_codes())
     return body(error.status_code, _RENAMED.get(code, code), str(error.detail), ()), headers

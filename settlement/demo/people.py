@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from foundation.models import User
 from foundation.money import Money
-from merchants.models import BankAccount, Membership, Merchant
+from merchants.models import ApiKey, BankAccount, Membership, Merchant
+from merchants.models.api_key import KIND_SCOPES
 from merchants.services import (
     account,
     api_key,
@@ -74,12 +75,17 @@ def sign_ins(owner_of: Merchant, at: datetime) -> tuple[User, list[Login], str]:
 
 
 def program_key(merchant: Merchant, at: datetime) -> Login:
-    """Make an API key of a merchant; its token is seen once."""
-    scopes = ["balances:read", "statements:read", "payments:read", "withdrawals:read"]
-    issued = api_key.create(merchant=merchant, name="demo", scopes=scopes, at=at)
+    """Make an API key of a merchant with every scope it may have; its token is seen once."""
+    scopes = sorted(KIND_SCOPES[ApiKey.Kind.MERCHANT])
+    issued = api_key.create(merchant=merchant, name="demo program", scopes=scopes, at=at)
     if not issued.created:
         issued = api_key.rotate(merchant_id=merchant.id, key_id=issued.key.id)
-    return Login("api/v1/", f"{merchant.merchant_no} (API)", issued.token, ", ".join(scopes))
+    return Login(
+        "api/v1/",
+        f"{merchant.merchant_no} (API)",
+        issued.token,
+        "all that a merchant's program may; see api/docs/",
+    )
 
 
 def bank_accounts(merchants: Sequence[Merchant], at: datetime) -> list[BankAccount]:

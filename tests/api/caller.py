@@ -37,6 +37,7 @@ class Caller:
         )
         self.key: ApiKey = made.key
         self.client = Client(raise_request_exception=False)
+        self.token = made.token
         self.head = {"Authorization": f"Bearer {made.token}"}
 
     def get(self, path: str, **params: Any) -> Any:

@@ -183,4 +183,5 @@ class TestCreateBankAccount:
             number,
         )
         assert (first["created"], again["created"]) == (True, False)
+        assert first["payee"] == again["payee"] == str(account.uuid)
         assert number not in json.dumps([first, again])

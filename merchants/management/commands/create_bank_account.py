@@ -60,6 +60,7 @@ class Command(CreateCommand):
         return {
             "created": made.created,
             "id": account.id,
+            "payee": str(account.uuid),
             "merchant_no": merchant.merchant_no,
             "number": account.number_masked,
             "currency": account.currency,
