@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from kombu import pools
 
 from foundation import sql
 from foundation.models import OutboxMessage
@@ -27,16 +28,25 @@ def broker(tmp_path_factory, monkeypatch):
         [binary, "--port", "0", "--unixsocket", socket, "--save", ""], stdout=subprocess.DEVNULL
     )
     url = f"redis+socket://{socket}"
-    monkeypatch.setenv("CELERY_BROKER_URL", url)
+    # The variable last: Celery reads it first, and what it was is to be known before.
     monkeypatch.setattr(outbox.current_app.conf, "broker_write_url", url)
     monkeypatch.setattr(outbox.current_app.conf, "broker_url", url)
+    monkeypatch.setenv("CELERY_BROKER_URL", url)
     deadline = time.monotonic() + 10
     while not socket.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
+    forget_brokers()
     yield socket
+    forget_brokers()
     server.kill()
     server.wait()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget_brokers() -> None:
+    """Close the connections that Celery keeps to the broker it met first in this process."""
+    pools.reset()
+    outbox.current_app._after_fork()
 
 
 @pytest.fixture
