@@ -40,6 +40,8 @@ INSTALLED_APPS = [
     "import_export",
     "django_celery_beat",
     "axes",
+    "allauth.account",  # what allauth.mfa stands on; its own pages and tables are not used
+    "allauth.mfa",
     "django_htmx",
     "config",
     "foundation",
@@ -63,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -116,6 +119,14 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 1  # hours
 AXES_LOCKOUT_CALLABLE = "foundation.portal.sign_in.locked_out"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+
+# The second step of signing in (docs/rules/sign_in.md). Its secrets are encrypted by our keys.
+MFA_ADAPTER = "foundation.mfa.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# Who must have one: roles of staff and of merchants' people; "*" is everybody. Who must and has
+# none is led to it at sign-in and can do nothing else.
+MFA_STAFF_ROLES: list[str] = env.list("MFA_STAFF_ROLES", default=[])
+MFA_PORTAL_ROLES: list[str] = env.list("MFA_PORTAL_ROLES", default=[])
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", _("Chinese (simplified)")), ("en", _("English"))]

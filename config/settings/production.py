@@ -17,6 +17,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
+MFA_STAFF_ROLES = env.list("MFA_STAFF_ROLES", default=["*"])
+MFA_PORTAL_ROLES = env.list("MFA_PORTAL_ROLES", default=["OWNER", "FINANCE"])
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
 env.str("CACHE_URL")  # many processes count together; `base` reads it
 LOGGING = logs.settings(as_json=True, level=env.str("LOG_LEVEL", default="INFO"))

@@ -5,6 +5,7 @@ from foundation.models.fact import Fact, FactForeignKey
 from foundation.models.idempotency import IdempotencyKey
 from foundation.models.job import Job
 from foundation.models.outbox import OutboxMessage
+from foundation.models.second_factor import SecondFactorGuard
 from foundation.models.user import Person, User
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "Job",
     "OutboxMessage",
     "Person",
+    "SecondFactorGuard",
     "User",
 ]

@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.db import connection, transaction
 
-from foundation import crypto, sql
+from foundation import actor, crypto, mfa, sql
 from foundation.fields import EncryptedTextField
 from foundation.services import job as jobs
 
 BATCH: Final = 500
+_SECRETS: Final = ("secret", "seed")  # of an app on a telephone, of recovery codes
+_SECRET_WAITS: Final = (
+    "FROM public.mfa_authenticator WHERE coalesce(data->>'secret', data->>'seed') NOT LIKE %s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,11 @@ def waiting(field: EncryptedTextField) -> int:
     return int(sql.rows(f"SELECT count(*) AS rows {_of(field)}", [_present()])[0]["rows"])
 
 
+def secrets_waiting() -> int:
+    """Return how many secrets of second factors are not written with the present key."""
+    return int(sql.rows(f"SELECT count(*) AS rows {_SECRET_WAITS}", [_present()])[0]["rows"])
+
+
 def rotate(*, progress: Callable[[int, int], None] | None = None) -> Rotated:
     """
     Write every value again whose key is not the present one, in small transactions.
@@ -45,7 +55,7 @@ def rotate(*, progress: Callable[[int, int], None] | None = None) -> Rotated:
     `waiting` says 0, then the old key may go. Raises JobRunning, KeyUnknown, Tampered.
     """
     fields = list(encrypted_fields())
-    total = sum(waiting(field) for field in fields)
+    total = sum(waiting(field) for field in fields) + secrets_waiting()
     job = jobs.start("rotate_keys", crypto.current_key()[0], total)
     written = left = 0
     try:
@@ -58,6 +68,9 @@ def rotate(*, progress: Callable[[int, int], None] | None = None) -> Rotated:
                 jobs.add(job.id, changed, fence=job.fence)
                 if progress is not None:
                     progress(written, total)
+        changed = _rewrite_secrets()
+        written += changed
+        jobs.add(job.id, changed, fence=job.fence)
     except Exception as error:
         jobs.fail(job.id, repr(error), fence=job.fence)
         raise
@@ -101,3 +114,19 @@ def _rewrite(field: EncryptedTextField, batch: list[dict[str, Any]]) -> int:
                 [fresh, row["id"], row["token"]],
             )
     return changed
+
+
+def _rewrite_secrets() -> int:
+    """Write the secrets of second factors again, each under its row's lock; there are few."""
+    found = sql.rows(f"SELECT id {_SECRET_WAITS} ORDER BY id", [_present()])
+    for row in found:
+        with transaction.atomic():
+            actor.stamp_transaction()
+            factor = Authenticator.objects.select_for_update().get(pk=row["id"])
+            associated = mfa.associated_with(factor.user_id)
+            for name in _SECRETS:
+                if name in factor.data:
+                    plain = crypto.decrypt(factor.data[name], associated)
+                    factor.data[name] = crypto.encrypt(plain, associated)
+            factor.save(update_fields=["data"])
+    return len(found)

@@ -18,6 +18,7 @@ REFERENCE = {
     "foundation.History",
     "foundation.Job",
     "foundation.Person",
+    "foundation.SecondFactorGuard",
     "foundation.User",
     "foundation.User_groups",
     "foundation.User_user_permissions",

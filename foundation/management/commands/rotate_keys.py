@@ -33,6 +33,7 @@ class Command(BaseCommand):
             f"{field.model._meta.label}.{field.name}": key_rotation.waiting(field)
             for field in key_rotation.encrypted_fields()
         }
+        left["mfa.Authenticator.data"] = key_rotation.secrets_waiting()
         if options["json"]:
             self.stdout.write(json.dumps({"written": written, "left": left}))
         else:

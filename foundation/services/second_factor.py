@@ -1,0 +1,121 @@
+"""Second factors of an account: counted tries under lock, what it has, and taking them away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from config.errors import DomainError
+from foundation import actor
+from foundation.models import SecondFactorGuard, User
+from foundation.models.second_factor import MAX_FAILURES
+from foundation.selectors.house import house_id
+from foundation.services import audit
+
+LOCKED_FOR: Final = timedelta(hours=1)
+
+
+class CodeWrong(DomainError):
+    """Not the code. Says how many tries are left."""
+
+    code = "second_factor_wrong"
+    http_status = 403
+
+
+class CodeUsed(DomainError):
+    """The right code, but it has opened something already."""
+
+    code = "second_factor_used"
+    http_status = 403
+
+
+class CodesLocked(DomainError):
+    """Too many failures; nothing is compared until the lock ends."""
+
+    code = "second_factor_locked"
+    http_status = 403
+
+
+class FactorNotSet(DomainError):
+    """This account has no such second factor."""
+
+    code = "second_factor_not_set"
+
+
+class FactorExists(DomainError):
+    """This account has such a second factor already."""
+
+    code = "second_factor_exists"
+
+
+def counted(
+    *, user: User, at: datetime, attempt: Callable[[SecondFactorGuard], bool]
+) -> SecondFactorGuard:
+    """
+    Pass when `attempt` says yes; else count the failure, so it commits by itself.
+
+    The account's guard is locked meanwhile: tries at once are counted one by one, and the fifth
+    failure in a row locks for LOCKED_FOR. What `attempt` raises is no failure. Never call it inside
+    a transaction that may roll back.
+
+    Raises: CodeWrong, CodesLocked.
+    Rule:   SIG-3 (docs/rules/sign_in.md).
+    """
+    with transaction.atomic(durable=True):
+        guard = locked(user)
+        refusal = _try(guard, user, at, attempt)
+    if refusal is not None:
+        raise refusal
+    return guard
+
+
+def locked(user: User) -> SecondFactorGuard:
+    """Return the account's guard under lock, inside the caller's transaction; make it at need."""
+    actor.stamp_transaction()
+    SecondFactorGuard.objects.get_or_create(user=user)
+    return SecondFactorGuard.objects.select_for_update().get(user=user)
+
+
+def record(user: User, action: str, **after: object) -> None:
+    """Write an act on an account's second factors into the audit trail."""
+    audit.record(
+        merchant_id=house_id(),
+        action=action,
+        object_kind="user",
+        object_id=str(user.pk),
+        after=after or None,
+    )
+
+
+def _try(
+    guard: SecondFactorGuard,
+    user: User,
+    at: datetime,
+    attempt: Callable[[SecondFactorGuard], bool],
+) -> DomainError | None:
+    if guard.locked_until is not None and at < guard.locked_until:
+        return _locked()
+    failed = 0 if guard.locked_until is not None else guard.failed_count
+    if attempt(guard):
+        guard.failed_count, guard.locked_until = 0, None
+        guard.save()
+        return None
+    guard.failed_count = failed + 1
+    guard.locked_until = at + LOCKED_FOR if guard.failed_count >= MAX_FAILURES else None
+    guard.save()
+    if guard.locked_until is not None:
+        record(user, "second_factor.lock")
+        return _locked()
+    left = MAX_FAILURES - guard.failed_count
+    return CodeWrong(_("The code is wrong; %(left)s tries are left.") % {"left": left}, left=left)
+
+
+def _locked() -> CodesLocked:
+    return CodesLocked(
+        _("Codes are locked after %(count)s failures; try again in an hour.")
+        % {"count": MAX_FAILURES}
+    )
