@@ -212,7 +212,7 @@ def foreground(
     It has its own process group, the terminal's, so that Ctrl-C reaches it once and us not at all.
     `meanwhile` is asked again and again; what it raises ends the command.
     """
-    terminal = _has_terminal()
+    terminal, heard = _has_terminal(), 0
     with held():
         process = _start(
             command, environment=environment, folder=folder, terminal=terminal, doors=doors
@@ -225,14 +225,17 @@ def foreground(
                     code = process.wait(0.3)
                     break
             except Stopped as stopped:
-                hung_up = stopped.number == signal.SIGHUP  # which servers take as "read anew"
-                process.send_signal(signal.SIGTERM if hung_up else stopped.number)
+                heard = stopped.number
+                hung_up = heard == signal.SIGHUP  # which servers take as "read anew"
+                process.send_signal(signal.SIGTERM if hung_up else heard)
     finally:
         with held():
             _end(process)
             if terminal:
                 _take_terminal(os.getpgrp())
-    return code if code >= 0 else 128 - code
+    # A closed window sends SIGHUP to both of us, and ours may be passed on as SIGTERM before its
+    # own arrives: what was heard is the reason, whichever of the two it died of.
+    return code if code >= 0 else 128 + (heard or -code)
 
 
 class Crew:
