@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
 
 from foundation import registries
 from foundation.models import User
@@ -17,6 +18,7 @@ MENU = [("find", gettext_lazy("Find by number"), "search", "")]
 MOST_LETTERS = 128
 
 
+@require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """Ask every package for the number that was typed: exact, or a merchant's beginning."""
     text, problem = request.GET.get("q", "").strip(), ""

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
 
 from foundation.admin.columns import grouped
 from foundation.money import Money
@@ -21,6 +22,7 @@ from ledger.selectors import balance
 MENU = [("ledger_trial_balance", gettext_lazy("Trial balance"), "balance", "ledger.view_posting")]
 
 
+@require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """Show debits, credits and balances of every kind by currency, up to an accounting date."""
     if not request.user.has_perm("ledger.view_posting"):

@@ -17,6 +17,7 @@ from django.utils.formats import localize
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
+from django.views.decorators.http import require_safe
 
 from channels.models import Payment, Pricing, RefundBooking
 from channels.selectors import pricing as prices
@@ -49,6 +50,7 @@ class Station:
     note: str = ""
 
 
+@require_safe
 def page(request: HttpRequest, payment_id: int) -> HttpResponse:
     """Show the chain payment -> price -> entry -> line -> batch -> withdrawal -> attempt."""
     if not request.user.has_perm("channels.view_payment"):

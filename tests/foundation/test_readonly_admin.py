@@ -1,0 +1,121 @@
+"""No screen of the admin changes what it shows, and no address with nonsense in it breaks one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.options import ModelAdmin
+from django.test import Client
+from django.urls import reverse
+
+from foundation import clock
+from foundation.models import Fact
+from tests.factories import portal
+from tests.factories.foundation import UserFactory
+
+SCREENS = sorted(admin.site._registry.values(), key=lambda screen: str(screen.opts))
+PAGES = {  # pages that belong to no table, with the parameters they read
+    "admin:index": (),
+    "admin:find": ("q",),
+    "admin:ledger_trial_balance": ("up_to",),
+    "admin:settlement_release": ("after",),
+}
+# Texts that no parameter means: wrong types, too long, other alphabets, SQL, control characters.
+NONSENSE = (
+    "", "\0", "x" * 3000, "9" * 60, "-1", "0", "1e9", "NaN", "2026-02-30", "0001-01-01", "%", "½",
+    "' OR 1=1 --", "[]", "WyJ4Iiw3XQ", "😀",
+)  # fmt: skip
+
+
+@pytest.fixture
+def boss(cloned_db: str, tmp_path: Path) -> Client:
+    """A superuser, and a shop with a history of payments, refunds and settlements."""
+    portal.trade(portal.shop(clock.now()), tmp_path, clock.now())
+    client = Client()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True, language="en"))
+    return client
+
+
+def name_of(screen: ModelAdmin, view: str) -> str:
+    return f"admin:{screen.opts.app_label}_{screen.opts.model_name}_{view}"
+
+
+def parameters(screen: ModelAdmin) -> Iterator[str]:
+    """Every parameter the list reads, and some that it must not."""
+    for spec in screen.list_filter:
+        yield spec.parameter_name
+    yield from ("q", "after", "before", "o", "p", "all", "e", "_facets", "_popup", "_to_field")
+    yield from ("id__in", "merchant__name__contains", "password__startswith", "nothing")
+
+
+class TestFacts:
+    def test_cannot_be_added_changed_or_deleted_by_anybody(self, boss: Client) -> None:
+        walked = 0
+        for screen in SCREENS:
+            row = screen.model._default_manager.order_by("pk").first()
+            before = screen.model._default_manager.count()
+            assert boss.post(reverse(name_of(screen, "add")), {}).status_code == 403
+            listed = reverse(name_of(screen, "changelist"))
+            picked = {"action": "delete_selected", "_selected_action": str(getattr(row, "pk", 1))}
+            boss.post(listed, picked | {"post": "yes", "form-TOTAL_FORMS": "1"})
+            if row is not None:
+                for view in ("change", "delete"):
+                    address = reverse(name_of(screen, view), args=[row.pk])
+                    assert boss.post(address, {"post": "yes"}).status_code == 403, address
+                again = screen.model._default_manager.get(pk=row.pk)
+                for field in screen.opts.concrete_fields:
+                    was, is_now = getattr(row, field.attname), getattr(again, field.attname)
+                    assert was == is_now, (screen.opts, field)
+                walked += issubclass(screen.model, Fact)
+            assert screen.model._default_manager.count() == before
+
+        assert walked > 15
+
+    def test_offer_no_forms_but_their_steps(self, boss: Client) -> None:
+        for screen in SCREENS:
+            row = screen.model._default_manager.order_by("pk").first()
+            if row is None:
+                continue
+            page = boss.get(reverse(name_of(screen, "change"), args=[row.pk])).content.decode()
+            for field in screen.opts.concrete_fields:
+                assert f'id="id_{field.name}"' not in page, (screen.opts, field.name)
+            assert 'name="_save"' not in page
+
+
+class TestNonsense:
+    def test_in_the_address_of_a_list_is_answered(self, boss: Client) -> None:
+        for screen in SCREENS:
+            address = reverse(name_of(screen, "changelist"))
+            for place, value in enumerate(NONSENSE):
+                names = list(parameters(screen))
+                alone = {names[place % len(names)]: value}
+                whole = dict.fromkeys(names[: len(screen.list_filter) + 3], value)
+                for query in (alone, whole):
+                    answer = boss.get(address, query, follow=True)
+                    assert answer.status_code in (200, 400), (address, query)
+                    assert answer.status_code == 200 or "merchant" not in query
+
+    def test_in_the_address_of_a_row_is_not_found(self, boss: Client) -> None:
+        for screen in SCREENS:
+            for value in ("0", "x", "-1", "9" * 60, "%00", "½", "a/b"):
+                answer = boss.get(reverse(name_of(screen, "change"), args=[value]), follow=True)
+                assert answer.status_code in (200, 404), (screen.opts, value)
+
+    def test_in_the_address_of_a_page_is_answered(self, boss: Client) -> None:
+        for page, names in PAGES.items():
+            for value in NONSENSE:
+                for name in (*names, "nothing"):
+                    assert boss.get(reverse(page), {name: value}).status_code == 200, (page, value)
+
+    def test_in_a_step_is_refused(self, boss: Client) -> None:
+        for screen in SCREENS:
+            row = screen.model._default_manager.order_by("pk").first()
+            if row is None:
+                continue
+            for value in ("x", "-1", "a" * 40):
+                address = reverse(name_of(screen, "step"), args=[row.pk, value])
+                assert boss.post(address, {}).status_code == 404, address
+                assert boss.get(address).status_code == 405
