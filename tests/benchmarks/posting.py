@@ -29,7 +29,7 @@ def _books(count: int) -> list[tuple[int, int, int]]:
             " FROM merchants_merchant m CROSS JOIN unnest(ARRAY['channel_receivable',"
             " 'merchant_pending']) AS k (kind) WHERE m.kind = 'MERCHANT'"
         )
-        server.execute("VACUUM ANALYZE")
+        server.execute("VACUUM ANALYZE merchants_merchant, ledger_account")
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT r.merchant_id, r.id, p.id FROM ledger_account r JOIN ledger_account p"
