@@ -326,3 +326,18 @@ class TestForeignBooks:
         me = Caller(account.merchant).get("me").json()
         assert [each["payee"] for each in me["payees"]] == [str(account.uuid)]
         assert str(Scope.PAYMENTS_RECORD) not in me["key"]["scopes"]
+
+    def test_are_withdrawn_from_by_the_institution_to_their_own_payees(self) -> None:
+        account, other = make.payee(100_00), make.payee(100_00)
+        house = Caller(None)
+        path = f"withdrawals?merchant_no={account.merchant.merchant_no}"
+
+        foreign = house.post(path, wish(other), key="k-1")
+        unnamed = house.post("withdrawals", wish(account), key="k-2")
+        made = house.post(path, wish(account), key="k-3")
+
+        assert (foreign.status_code, unnamed.json()["code"]) == (404, "merchant_no_missing")
+        assert made.status_code == 201
+        assert made.json()["merchant_no"] == account.merchant.merchant_no
+        assert make.balances(account.merchant_id)["merchant_available"] == (100_00, 10_00)
+        assert make.balances(other.merchant_id)["merchant_available"] == (100_00, 0)
