@@ -42,7 +42,9 @@ ROLES: Final[Mapping[str, Role]] = {
         _("works the queues: proposes, releases, closes, switches off"),
         (*_BUSINESS, *_PROPOSALS, *_MACHINE),
         (
+            "merchants.add_application",
             "merchants.change_apikey",
+            "merchants.change_application",
             "merchants.change_bankaccount",
             "merchants.change_membership",
             "merchants.change_partnergrant",
@@ -52,6 +54,12 @@ ROLES: Final[Mapping[str, Role]] = {
             "settlement.change_standinginstruction",
             "settlement.release_due",
         ),
+    ),
+    "reviewer": Role(
+        _("reviewer"),
+        _("does the first review of applications, and proposes whom to take on"),
+        (*_BUSINESS, *_PROPOSALS),
+        ("merchants.review_application",),
     ),
     "checker": Role(
         _("checker"),

@@ -18,6 +18,15 @@ class MerchantsConfig(AppConfig):
         from merchants.services import bank_account, payment_password
 
         csv_intake.register_reasons(REASONS)
+        registries.append_only_tables.register(
+            "merchants",
+            (
+                "merchants_application_transition",
+                "merchants_application_version",
+                "merchants_application_comment",
+                "merchants_application_evidence",
+            ),
+        )
         registries.approval_actions.register(bank_account.APPROVE, bank_account.APPROVAL_ACTION)
         registries.verification_factors.register(payment_password.FACTOR, payment_password.factor)
         from merchants.admin import menu

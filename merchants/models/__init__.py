@@ -1,5 +1,19 @@
 from merchants.models.api_key import ApiKey, Scope
+from merchants.models.application import (
+    Application,
+    ApplicationComment,
+    ApplicationEvidence,
+    ApplicationTransition,
+    ApplicationVersion,
+)
+from merchants.models.application_party import (
+    ApplicationContact,
+    ApplicationOwner,
+    ApplicationSite,
+)
 from merchants.models.bank_account import BankAccount
+from merchants.models.document import Document
+from merchants.models.industry import ContractType, Industry, ProductGate, RiskGrade
 from merchants.models.membership import Ability, Membership
 from merchants.models.merchant import Merchant
 from merchants.models.partner_grant import PartnerGrant
@@ -9,11 +23,24 @@ from merchants.models.verification import VerificationRule, VerificationToken
 __all__ = [
     "Ability",
     "ApiKey",
+    "Application",
+    "ApplicationComment",
+    "ApplicationContact",
+    "ApplicationEvidence",
+    "ApplicationOwner",
+    "ApplicationSite",
+    "ApplicationTransition",
+    "ApplicationVersion",
     "BankAccount",
+    "ContractType",
+    "Document",
+    "Industry",
     "Membership",
     "Merchant",
     "PartnerGrant",
     "PaymentPassword",
+    "ProductGate",
+    "RiskGrade",
     "Scope",
     "VerificationRule",
     "VerificationToken",

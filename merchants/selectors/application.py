@@ -1,0 +1,150 @@
+"""Reading applications: one whole, its content as it is frozen, its twins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from merchants.models import (
+    Application,
+    ApplicationComment,
+    ApplicationContact,
+    ApplicationOwner,
+    ApplicationSite,
+    Document,
+    Merchant,
+    ProductGate,
+    RiskGrade,
+)
+
+# Fields of the form that are frozen as they are; secret numbers come masked and by keyed hash.
+PLAIN: Final = (
+    "name", "country", "registration_no", "licence_until", "region", "city", "address",
+    "contract_type", "contract_until", "products", "filing_no", "schedule", "reviewed_by_whom",
+    "settled_by_whom", "loss_borne_by", "account_kind", "account_holder", "bank_name", "bank_code",
+    "currency",
+)  # fmt: skip
+# What a list or a page never needs: bytes, ciphertext.
+_HEAVY: Final = ("content", "preview")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An application with everything that belongs to it now."""
+
+    application: Application
+    owners: Sequence[ApplicationOwner]
+    contacts: Sequence[ApplicationContact]
+    sites: Sequence[ApplicationSite]
+    documents: Sequence[Document]  # without their bytes, those taken off left out
+
+
+def house_id() -> int:
+    """Return whose book applications lie in."""
+    return Merchant.objects.values_list("id", flat=True).get(kind=Merchant.Kind.HOUSE)
+
+
+def whole(application: Application) -> Whole:
+    """Return the application with its parts, in five statements."""
+    mine = {"merchant_id": application.merchant_id, "application": application}
+    documents = Document.objects.filter(**mine, removed_at=None).defer(*_HEAVY)
+    return Whole(
+        application,
+        list(ApplicationOwner.objects.filter(**mine).order_by("line_no")),
+        list(ApplicationContact.objects.filter(**mine).order_by("line_no")),
+        list(ApplicationSite.objects.filter(**mine).order_by("line_no")),
+        list(documents.order_by("id")),
+    )
+
+
+def content(of: Whole) -> dict[str, Any]:
+    """Return what is frozen when it is submitted; the same content is always the same value."""
+    row = of.application
+    return {
+        "number": row.number,
+        "brought_by": str(row.brought_by_id),
+        "industry": row.industry_id or "",
+        **{name: getattr(row, name) for name in PLAIN},
+        "account_number": _secret(row.account_masked, row.account_hash),
+        "owners": [
+            {
+                "line_no": owner.line_no,
+                "through_no": owner.through_no,
+                "kind": owner.kind,
+                "name": owner.name,
+                "share_percent": owner.share_percent,
+                "identity_kind": owner.identity_kind,
+                "identity_no": _secret(owner.identity_masked, owner.identity_hash),
+                "legal_representative": owner.legal_representative,
+                "source_of_funds": owner.source_of_funds,
+            }
+            for owner in of.owners
+        ],
+        "contacts": [
+            {
+                "role": contact.role,
+                "name": contact.name,
+                "email": contact.email,
+                "phone": _secret(contact.phone_masked, contact.phone_hash),
+            }
+            for contact in of.contacts
+        ],
+        "sites": [
+            {"kind": s.kind, "name": s.name, "place": s.place, "filing_no": s.filing_no}
+            for s in of.sites
+        ],
+        "documents": [
+            {
+                "kind": d.kind,
+                "file_name": d.file_name,
+                "content_type": d.content_type,
+                "size_bytes": d.size_bytes,
+                "sha256": d.sha256,
+            }
+            for d in of.documents
+        ],
+    }
+
+
+def grade(application: Application) -> RiskGrade:
+    """Return the risk grade that counts: the industry's or the applicant's own, the higher."""
+    industry = application.industry
+    return RiskGrade(max(application.risk_grade, industry.risk_grade if industry else 1))
+
+
+def refused_products(application: Application) -> list[ProductGate | str]:
+    """Return which products asked for are not for this applicant (S1-11 to S1-14)."""
+    gates = ProductGate.objects.in_bulk(application.products)
+    refused: list[ProductGate | str] = []
+    for code in application.products:
+        gate = gates.get(code)
+        if (
+            gate is None
+            or gate.max_risk_grade < grade(application)
+            or application.contract_type not in gate.contract_types
+        ):
+            refused.append(gate or code)
+    return refused
+
+
+def needs_filing(application: Application) -> bool:
+    """Return whether a product asked for needs a licence or filing number of its own."""
+    return ProductGate.objects.filter(code__in=application.products, needs_filing=True).exists()
+
+
+def comments(application: Application) -> Mapping[str, list[ApplicationComment]]:
+    """Return what the reviewer says about the latest version, by field."""
+    found: dict[str, list[ApplicationComment]] = {}
+    rows = ApplicationComment.objects.filter(
+        merchant_id=application.merchant_id,
+        application=application,
+        version_no=application.version_no,
+    )
+    for comment in rows.select_related("author").order_by("id"):
+        found.setdefault(comment.field, []).append(comment)
+    return found
+
+
+def _secret(masked: str, hashed: bytes | memoryview | None) -> dict[str, str] | None:
+    return None if hashed is None else {"masked": masked, "keyed_hash": bytes(hashed).hex()}

@@ -1,0 +1,212 @@
+"""What an application still lacks: what is due, by when, and what follows if it does not come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+from merchants.models import ApplicationOwner, ContractType, Document
+from merchants.models.application import Application
+from merchants.selectors import application as applications
+from merchants.selectors.application import Whole
+
+WARN_AHEAD: Final = timedelta(days=60)
+BENEFICIAL_PERCENT: Final = 25  # who holds as much, through others too, must be known
+Owner = ApplicationOwner
+Kind = Document.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """
+    One thing that is due. `path` is the field of the form it stands beside; a `blocking` one keeps
+    the application from being submitted or approved.
+    """
+
+    path: str
+    title: str
+    consequence: str
+    due_date: date | None = None
+    blocking: bool = True
+
+
+def requirements(of: Whole, *, today: date) -> list[Requirement]:
+    """
+    Return everything that is due now, in the order of the form. Rule: APP-4
+    (docs/rules/applications.md).
+    """
+    return [
+        *_profile(of),
+        *_licence(of, today),
+        *_products(of),
+        *_account(of),
+        *_owners(of.owners),
+        *_people_and_places(of),
+        *_papers(of),
+        *_deadline(of.application),
+    ]
+
+
+def effective_share(owner: Owner, by_line: dict[int, Owner]) -> Decimal:
+    """Return what an owner holds of the applicant itself, in percent, through companies too."""
+    share = owner.share_percent or Decimal(0)
+    step = owner
+    while step.through_no is not None and step.through_no in by_line:
+        step = by_line[step.through_no]
+        share = share * (step.share_percent or Decimal(0)) / 100
+    return share
+
+
+def _label(name: str) -> str:
+    field: Any = Application._meta.get_field(name)
+    return str(field.verbose_name)
+
+
+def _missing(path: str, title: str) -> Requirement:
+    return Requirement(path, title, _("Cannot be submitted without it."))
+
+
+def _profile(of: Whole) -> Iterator[Requirement]:
+    row = of.application
+    needed = [
+        "name", "registration_no", "region", "city", "address", "contract_type",
+        "reviewed_by_whom", "settled_by_whom", "loss_borne_by",
+    ]  # fmt: skip
+    for name in needed:
+        if not getattr(row, name):
+            yield _missing(name, _("Missing: %(what)s") % {"what": _label(name)})
+    if row.industry is None:
+        yield _missing("industry", _("Choose an industry."))
+    elif row.industry.forbidden:
+        yield Requirement(
+            "industry",
+            _("We serve no merchants of this industry: %(industry)s.") % {"industry": row.industry},
+            _("Cannot be submitted or approved."),
+        )
+
+
+def _licence(of: Whole, today: date) -> Iterator[Requirement]:
+    until = of.application.licence_until
+    if until is None:
+        yield _missing("licence_until", _("Say until when the licence is valid."))
+    elif until < today:
+        yield Requirement(
+            "licence_until",
+            _("The licence has expired."),
+            _("Cannot be submitted or approved."),
+            until,
+        )
+    elif until <= today + WARN_AHEAD:
+        yield Requirement(
+            "licence_until",
+            _("The licence expires soon; ask for the new one."),
+            _("Cannot be approved after that day."),
+            until,
+            blocking=False,
+        )
+
+
+def _products(of: Whole) -> Iterator[Requirement]:
+    row = of.application
+    if not row.products:
+        yield _missing("products", _("Choose at least one product."))
+    if row.industry is None or not row.contract_type:
+        return
+    for product in applications.refused_products(row):
+        yield Requirement(
+            "products",
+            _("%(product)s is not for this risk grade (%(grade)s) and contract.")
+            % {"product": product, "grade": applications.grade(row).label},
+            _("Cannot be submitted or approved."),
+        )
+    if applications.needs_filing(row):
+        if not row.filing_no:
+            yield _missing(
+                "filing_no", _("Prepaid cards need the issuer's licence or filing number.")
+            )
+        if not any(d.kind == Kind.FILING for d in of.documents):
+            yield _missing("documents.FILING", _("Upload the prepaid licence or filing."))
+
+
+def _account(of: Whole) -> Iterator[Requirement]:
+    row = of.application
+    if row.contract_type != ContractType.FUNDS_HELD:
+        return
+    if row.account_hash is None:
+        yield _missing("account_number", _("Say where the money is to be paid to."))
+    for name in ("account_holder", "bank_name"):
+        if not getattr(row, name):
+            yield _missing(name, _("Missing: %(what)s") % {"what": _label(name)})
+
+
+def _owners(owners: object) -> Iterator[Requirement]:
+    rows = list(owners)  # type: ignore[call-overload]
+    by_line = {owner.line_no: owner for owner in rows}
+    direct = sum((o.share_percent or Decimal(0) for o in rows if o.through_no is None), Decimal(0))
+    if direct <= 100 - BENEFICIAL_PERCENT:
+        yield _missing(
+            "owners",
+            _("The owners named hold %(share)s %%; one with %(least)s %% or more may be missing.")
+            % {"share": direct.normalize() if direct else 0, "least": BENEFICIAL_PERCENT},
+        )
+    if sum(owner.legal_representative for owner in rows) != 1:
+        yield _missing("owners", _("Mark one person as the legal representative."))
+    for owner in rows:
+        yield from _owner(owner, by_line, rows)
+
+
+def _owner(owner: Owner, by_line: dict[int, Owner], rows: list[Owner]) -> Iterator[Requirement]:
+    path = f"owners.{owner.line_no}"
+    matters = effective_share(owner, by_line) >= BENEFICIAL_PERCENT
+    if owner.kind == Owner.Kind.COMPANY:
+        if owner.identity_hash is None:
+            yield _missing(f"{path}.identity_no", _("Give the company's registration number."))
+        if matters and not any(row.through_no == owner.line_no for row in rows):
+            yield _missing(
+                path,
+                _("%(company)s holds %(least)s %% or more: name its owners too.")
+                % {"company": owner.name, "least": BENEFICIAL_PERCENT},
+            )
+        return
+    if owner.identity_hash is None and (matters or owner.legal_representative):
+        yield _missing(f"{path}.identity_no", _("Give the identity number."))
+    if matters and not owner.source_of_funds:
+        yield _missing(f"{path}.source_of_funds", _("Say where the owner's money comes from."))
+
+
+def _people_and_places(of: Whole) -> Iterator[Requirement]:
+    contacts = [c for c in of.contacts if c.role == c.Role.OWNER and c.email and c.phone_hash]
+    if not contacts:
+        yield _missing(
+            "contacts", _("Name the owner's contact with e-mail and phone: the portal is theirs.")
+        )
+    if not of.sites:
+        yield _missing("sites", _("Name at least one shop, website or app."))
+
+
+def _papers(of: Whole) -> Iterator[Requirement]:
+    needed = [Kind.LICENCE, Kind.IDENTITY_FRONT, Kind.IDENTITY_BACK]
+    if of.application.contract_type == ContractType.FUNDS_HELD:
+        needed.append(Kind.BANK_CARD)
+    if any(site.kind == site.Kind.SHOP for site in of.sites):
+        needed.append(Kind.SITE_PHOTO)
+    there = {document.kind for document in of.documents}
+    for kind in needed:
+        if kind not in there:
+            yield _missing(f"documents.{kind}", _("Upload: %(paper)s") % {"paper": kind.label})
+
+
+def _deadline(row: Application) -> Iterator[Requirement]:
+    if row.state == Application.State.RETURNED and row.due_date is not None:
+        yield Requirement(
+            "",
+            _("Complete what the reviewer asks for, and submit it again."),
+            _("May be refused after that day."),
+            row.due_date,
+            blocking=False,
+        )
