@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.utils import translation
 
 from foundation.models import History, User
 from merchants.models import Application, ApplicationOwner, ApplicationVersion
@@ -28,6 +30,12 @@ pytestmark = pytest.mark.django_db
 def maker() -> User:
     user: User = UserFactory(is_staff=True)
     return user
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 def save(application: Application, maker: User, **parts: Any) -> applications.Saved:
