@@ -13,6 +13,7 @@ def fill() -> None:
     from merchants.admin import (
         api_key,
         bank_account,
+        document,
         membership,
         merchant,
         partner_grant,
@@ -20,6 +21,7 @@ def fill() -> None:
         verification,
     )
 
+    document.fill()
     registries.search_providers.register("merchants", search.find)
     nouns = (merchant, bank_account, membership, api_key, partner_grant, verification)
     menu.register(_("Merchants"), [line for noun in nouns for line in noun.MENU])

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 from django.apps import apps
@@ -100,7 +101,7 @@ def pages(made: portal.Shop) -> set[str]:
     """Send a POST to every page beside the API's operations; who does not say 405 may write."""
     words: dict[str, Any] = {
         "merchant_id": made.merchant.id, "number": "W1", "item_id": 1, "payment_id": 1,
-        "channel_code": "simulator", "content_type_id": 1, "object_id": 1,
+        "channel_code": "simulator", "content_type_id": 1, "object_id": 1, "uuid": UUID(int=0),
     }  # fmt: skip
     staff = UserFactory(is_staff=True, is_superuser=True)
     found, reads = set(), of_screens() | {"admin:app_list"}
