@@ -37,10 +37,10 @@ BEGIN
   SELECT p_call_id, p.merchant_id, p.source_kind, p.source_id,
          sha256(convert_to(concat_ws('|', p.content, l.content), 'UTF8'))
     FROM (SELECT i.merchant_id, i.source_kind, i.source_id,
-                 string_agg(concat_ws(',', i.account_id, i.operation, i.side, i.amount_minor,
-                     i.hold_id),
-                   ';' ORDER BY i.account_id, i.operation, i.side, i.amount_minor,
-                       i.hold_id) AS content
+                 string_agg(
+                   concat_ws(',', i.account_id, i.operation, i.side, i.amount_minor, i.hold_id), ';'
+                   ORDER BY i.account_id, i.operation, i.side, i.amount_minor, i.hold_id
+                 ) AS content
             FROM public.ledger_intake_posting i WHERE i.call_id = p_call_id
            GROUP BY i.merchant_id, i.source_kind, i.source_id) p
     LEFT JOIN (SELECT i.merchant_id, i.source_kind, i.source_id,
@@ -172,8 +172,8 @@ BEGIN
     PERFORM public.ledger_intake_captures(p_call_id, p_actor);
     PERFORM 1 FROM public.ledger_account a
       WHERE a.id IN (SELECT i.account_id FROM public.ledger_intake_posting i
-                       JOIN public.ledger_intake_entry n USING (call_id, merchant_id, source_kind,
-                           source_id)
+                       JOIN public.ledger_intake_entry n
+                      USING (call_id, merchant_id, source_kind, source_id)
                       WHERE i.call_id = p_call_id)
       ORDER BY a.id FOR NO KEY UPDATE;
     PERFORM public.ledger_intake_shortage(p_call_id);
@@ -182,8 +182,7 @@ BEGIN
     WITH given AS MATERIALIZED (
       SELECT i.merchant_id, n.entry_id, i.account_id, a.kind, a.currency, i.operation, i.side,
              i.amount_minor, a.seq, a.balance, a.posted_at,
-             CASE WHEN i.side = a.normal_side THEN i.amount_minor
-                 ELSE -i.amount_minor END AS signed,
+             CASE WHEN i.side = a.normal_side THEN 1 ELSE -1 END * i.amount_minor AS signed,
              CASE WHEN i.side = a.normal_side THEN 0 ELSE 1 END AS shrinks, i.ord,
              coalesce(h.amount_minor, 0) AS freed
         FROM public.ledger_intake_posting i
@@ -278,8 +277,7 @@ BEGIN
   END IF;
   WITH opened AS (
     INSERT INTO public.ledger_hold (merchant_id, account_id, account_kind, currency, operation,
-        side,
-           amount_minor, state, source_kind, source_id, reason, expires_at, opened_at, actor,
+           side, amount_minor, state, source_kind, source_id, reason, expires_at, opened_at, actor,
            request_id, resolved_by)
     SELECT i.merchant_id, a.id, a.kind, a.currency, i.operation,
            CASE a.normal_side WHEN 'DR' THEN 'CR' ELSE 'DR' END, i.amount_minor, 'OPEN',

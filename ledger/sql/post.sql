@@ -166,8 +166,8 @@ BEGIN
     END IF;
     UPDATE public.ledger_account a
        SET balance = a.balance
-                   + CASE WHEN a.normal_side = p_sides[v_i] THEN p_amounts[v_i]
-                       ELSE -p_amounts[v_i] END,
+                   + CASE WHEN a.normal_side = p_sides[v_i]
+                          THEN p_amounts[v_i] ELSE -p_amounts[v_i] END,
            held = a.held - v_freed,
            seq = a.seq + 1,
            posted_at = greatest(a.posted_at, clock_timestamp())
@@ -222,14 +222,12 @@ BEGIN
     END IF;
   ELSE
     INSERT INTO public.ledger_hold (merchant_id, account_id, account_kind, currency, operation,
-        side,
-           amount_minor, state, source_kind, source_id, reason, expires_at, opened_at, actor,
-               request_id,
-           resolved_by)
+           side, amount_minor, state, source_kind, source_id, reason, expires_at, opened_at, actor,
+           request_id, resolved_by)
     SELECT p_merchant_id, a.id, a.kind, a.currency, p_operation,
            CASE a.normal_side WHEN 'DR' THEN 'CR' ELSE 'DR' END, p_amount, 'OPEN', p_source_kind,
            p_source_id, coalesce(p_reason, ''), p_expires_at, clock_timestamp(), p_actor,
-               p_request_id, ''
+           p_request_id, ''
       FROM public.ledger_account a WHERE a.merchant_id = p_merchant_id AND a.id = p_account_id
     ON CONFLICT (merchant_id, source_kind, source_id) DO NOTHING
     RETURNING id INTO v_id;

@@ -1,7 +1,6 @@
 -- Every merchant's money by currency, in one snapshot (SET-11); with merchant_id one merchant's
--- alone.
--- What was paid out and its fees, net of returns, stand on the withdrawals; `verify` proves them
--- against the ledger (P2).
+-- alone. What was paid out and its fees, net of returns, stand on the withdrawals; `verify` proves
+-- them against the ledger (P2).
 WITH payout AS (
   SELECT w.merchant_id, w.currency, sum(w.paid_minor) AS paid_out,
          sum(w.paid_fee_minor) AS payout_fees
@@ -24,7 +23,7 @@ SELECT m.merchant_no, a.currency, coalesce(a.pending, 0)::bigint AS pending,
        coalesce(a.available, 0)::bigint AS available, coalesce(a.held, 0)::bigint AS held,
        coalesce(a.reserve, 0)::bigint AS reserve, coalesce(a.debt, 0)::bigint AS debt,
        coalesce(p.paid_out, 0)::bigint AS paid_out,
-           coalesce(p.payout_fees, 0)::bigint AS payout_fees
+       coalesce(p.payout_fees, 0)::bigint AS payout_fees
   FROM account a
   JOIN merchants_merchant m ON m.id = a.merchant_id AND m.kind = 'MERCHANT'
   LEFT JOIN payout p ON p.merchant_id = a.merchant_id AND p.currency = a.currency

@@ -1,9 +1,8 @@
--- Each merchant's entry of one cause: what was in transit is complete, and passes to the house's
--- book.
+-- Each merchant's entry of one cause: what was in transit is complete and passes to the house.
 INSERT INTO ledger_intake_posting
   (call_id, merchant_id, source_kind, source_id, account_id, operation, side, amount_minor)
 SELECT %(call_id)s, t.merchant_id, %(source_kind)s, %(source_id)s, a.id, p.operation, p.side,
-    t.total
+       t.total
   FROM (SELECT merchant_id, sum(amount_minor) AS total FROM settlement_bank_line
          WHERE merchant_id = ANY (%(merchants)s) AND cause = %(cause)s AND kind = %(kind)s
            AND currency = %(currency)s AND state = 'RECORDED'

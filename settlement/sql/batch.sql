@@ -24,13 +24,12 @@ BEGIN
       NEW.merchant_to)
      IS DISTINCT FROM
      (OLD.run_id, OLD.run_date, OLD.cycle, OLD.currency, OLD.part, OLD.merchant_from,
-         OLD.merchant_to)
+      OLD.merchant_to)
      OR (NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
        ('COLLECTING', 'FROZEN'), ('FROZEN', 'POSTING'), ('POSTING', 'POSTED'), ('POSTED', 'PAYING'),
        ('POSTED', 'CLOSED'), ('PAYING', 'CLOSED'))) THEN
-    RAISE EXCEPTION 'settlement.illegal_transition: batch % from % to %', OLD.id, OLD.state,
-        NEW.state
-      USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION 'settlement.illegal_transition: batch % from % to %',
+      OLD.id, OLD.state, NEW.state USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN NEW;
 END $$;

@@ -39,8 +39,8 @@ WITH fact AS MATERIALIZED (
          CASE w.kind WHEN 'refund' THEN 'own_payment' ELSE 'at_once' END,
          s.payment_id
     FROM split s,
-         LATERAL (VALUES ('refund', s.from_own), ('refund_rest', s.taken - s.from_own)) w (kind,
-             amount)
+         LATERAL (VALUES ('refund', s.from_own), ('refund_rest', s.taken - s.from_own))
+                 AS w (kind, amount)
    WHERE w.amount > 0
    ORDER BY s.merchant_id, s.refund_id, w.kind
   RETURNING merchant_id, currency, due_date, at_once

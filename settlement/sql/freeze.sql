@@ -21,11 +21,9 @@ WITH spot AS MATERIALIZED (
     FROM open o GROUP BY o.place
 ), item AS (
   INSERT INTO settlement_item (id, merchant_id, batch_id, run_date, cycle, currency, net_minor,
-      line_count,
-         advance_minor, surcharge_minor, to_debt_minor, to_available_minor, state)
+         line_count, advance_minor, surcharge_minor, to_debt_minor, to_available_minor, state)
   SELECT s.place, s.merchant_id, s.batch_id, %(run_date)s, %(cycle)s, s.currency, n.net_minor,
-      n.lines,
-         n.advance_minor,
+         n.lines, n.advance_minor,
          CASE WHEN n.advance_minor = 0 OR t.percent IS NULL THEN 0 ELSE
            least(n.net_minor,
                  round(n.advance_minor * t.percent / 100)::bigint + t.fixed_minor) END,

@@ -1,8 +1,6 @@
--- Lay out one hold per item that has something to settle: its net, on the merchant's pending
--- account.
+-- Lay out one hold per item that has something to settle: its net, on the pending account.
 INSERT INTO ledger_intake_hold (call_id, merchant_id, account_id, operation, amount_minor,
-    source_kind,
-       source_id, reason, expires_at)
+       source_kind, source_id, reason, expires_at)
 SELECT %(call_id)s, i.merchant_id, a.id, 'settle', i.net_minor, 'settlement',
        i.run_date || ':' || i.cycle || ':' || i.currency, '', NULL
   FROM settlement_item i

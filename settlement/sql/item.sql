@@ -16,8 +16,8 @@ BEGIN
        ('COLLECTED', 'FROZEN'), ('FROZEN', 'POSTED'), ('FROZEN', 'HELD_BACK'), ('FROZEN', 'CLOSED'),
        ('HELD_BACK', 'POSTED'), ('HELD_BACK', 'CLOSED'), ('POSTED', 'PAYING'), ('POSTED', 'CLOSED'),
        ('PAYING', 'CLOSED'))) THEN
-    RAISE EXCEPTION 'settlement.illegal_transition: item % from % to %', OLD.id, OLD.state,
-        NEW.state
+    RAISE EXCEPTION 'settlement.illegal_transition: item % from % to %',
+      OLD.id, OLD.state, NEW.state
       USING ERRCODE = 'restrict_violation';
   END IF;
   IF NEW.state = 'FROZEN' AND (NEW.net_minor > 0) <> (NEW.hold_id IS NOT NULL) THEN

@@ -1,5 +1,4 @@
--- The items are booked; one with nothing to book is closed. What was advanced is our risk from now
--- on.
+-- The items are booked; one with nothing to book is closed. What was advanced is our risk now.
 WITH posted AS (
   UPDATE settlement_item i
      SET state = CASE WHEN i.net_minor = 0 THEN 'CLOSED' ELSE 'POSTED' END,

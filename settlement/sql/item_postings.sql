@@ -1,8 +1,7 @@
 -- One entry per item: the pending account gives its net up (capturing the hold), or takes in what
 -- became debt.
 INSERT INTO ledger_intake_posting (call_id, merchant_id, source_kind, source_id, account_id,
-    operation,
-       side, amount_minor, hold_id)
+       operation, side, amount_minor, hold_id)
 SELECT %(call_id)s, i.merchant_id, 'settlement', i.run_date || ':' || i.cycle || ':' || i.currency,
        a.id, w.operation, w.side, w.amount, w.hold_id
   FROM settlement_item i

@@ -61,8 +61,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   moving constant text[] := ARRAY['closed_at', 'closed_by', 'outcome'];
 BEGIN
-  IF OLD.closed_at IS NOT NULL OR (to_jsonb(NEW) - moving) IS DISTINCT
-      FROM (to_jsonb(OLD) - moving) THEN
+  IF OLD.closed_at IS NOT NULL OR (to_jsonb(NEW) - moving)
+     IS DISTINCT FROM (to_jsonb(OLD) - moving) THEN
     RAISE EXCEPTION 'settlement.frozen: payout case % cannot change', OLD.id
       USING ERRCODE = 'restrict_violation';
   END IF;

@@ -25,7 +25,7 @@ WITH spot AS MATERIALIZED (
                         AND l.source_kind = d.source_kind AND l.source_id = d.source_id)))
 ), merchant AS MATERIALIZED (
   SELECT merchant_id, row_number() OVER (ORDER BY merchant_id) - 1 AS place,
-      count(*) OVER () AS total
+         count(*) OVER () AS total
     FROM (SELECT DISTINCT merchant_id FROM waiting) w
 ), cut AS MATERIALIZED (  -- parts of equal size; as many as needed for `part_size`, at most `parts`
   SELECT merchant_id, 1 + place * width / total AS part

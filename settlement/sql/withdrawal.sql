@@ -3,8 +3,7 @@
 ALTER TABLE public.settlement_withdrawal
   ADD CONSTRAINT withdrawal_content UNIQUE (merchant_id, id, amount_minor, currency);
 
--- The status is the last step of the history, always: a status without its step cannot be
--- committed.
+-- The status is the last step of the history: a status without its step cannot be committed.
 ALTER TABLE public.settlement_withdrawal
   ADD CONSTRAINT withdrawal_has_history FOREIGN KEY (merchant_id, id, sequence, status)
     REFERENCES public.settlement_withdrawal_transition
