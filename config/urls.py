@@ -9,7 +9,7 @@ from django.views.generic import RedirectView
 from channels.api import payment as payment_api
 from channels.api import refund as refund_api
 from foundation.api import document, problem
-from foundation.portal import sign_in
+from foundation.portal import account, second_step, sign_in
 from ledger.api import statement as statement_api
 from ledger.portal import statement
 from merchants.api import me as me_api
@@ -28,6 +28,8 @@ portal = [
     *item.urlpatterns,
     *withdrawal.urlpatterns,
 ]
+
+own_account = [*account.urlpatterns, *second_step.urlpatterns]
 
 v1: list[URLPattern | URLResolver] = [
     *me_api.urlpatterns,
@@ -48,6 +50,7 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="portal:start")),
     path("portal/", include((portal, "portal"))),
+    path("account/", include((own_account, "account"))),
     path("admin/", admin.site.urls),
     path("api/", include(api)),
     path("", include("settlement.urls")),

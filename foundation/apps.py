@@ -14,12 +14,15 @@ class FoundationConfig(AppConfig):
     def ready(self) -> None:
         """Listen to Celery's signals, and guard the tables of facts after each migration."""
         import foundation.checks
+        import foundation.portal.sign_out
         import foundation.task_signals  # noqa: F401
         from foundation import guards
         from foundation.admin import menu
-        from foundation.registries import append_only_tables
+        from foundation.registries import append_only_tables, approval_actions
+        from foundation.services import mfa_reset
 
         menu.fill()
+        approval_actions.register(mfa_reset.ACTION, mfa_reset.APPROVAL_ACTION)
         append_only_tables.register(
             "foundation",
             ("foundation_approval_decision", "foundation_audit_event", "foundation_history"),

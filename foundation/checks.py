@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError, connections
 
@@ -91,3 +92,20 @@ def check_role_guard_of_deployment(**_: Any) -> list[CheckMessage]:
                 id="foundation.W002",
             )
         ]
+
+
+@register(deploy=True)
+def check_second_step(**_: Any) -> list[CheckMessage]:
+    """Warn when staff may sign in, or merchants' people may move money, by a password alone."""
+    return [
+        Warning(
+            f"{name} is empty: a password alone opens {what}.",
+            hint='MFA_STAFF_ROLES="*" and MFA_PORTAL_ROLES="OWNER,FINANCE" ask for a second step.',
+            id="foundation.W003",
+        )
+        for name, what in (
+            ("MFA_STAFF_ROLES", "the administration"),
+            ("MFA_PORTAL_ROLES", "merchants' money"),
+        )
+        if not getattr(settings, name)
+    ]

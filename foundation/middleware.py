@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
+from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
-from foundation import actor
-from foundation.models import User
+from foundation import actor, clock
+from foundation.models import SignIn, User
 
 HEADER: Final = "X-Request-ID"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -42,3 +44,51 @@ class RequestMiddleware:
         if user is not None:
             response["Content-Language"] = user.language
         return response
+
+
+class ClientAddressMiddleware:
+    """
+    Put the caller's network address in the place of the proxy's, before anybody reads it.
+
+    PROXY_COUNT proxies of ours each append the address they were called from to X-Forwarded-For;
+    what stands further left was written by the caller and says nothing. A request with fewer
+    entries did not come through them: it keeps the address of its socket.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        count = settings.PROXY_COUNT
+        if count > 0:
+            seen = request.headers.get("X-Forwarded-For", "").split(",")
+            if len(seen) >= count and seen[-count].strip():
+                request.META["REMOTE_ADDR"] = seen[-count].strip()
+        return self.get_response(request)
+
+
+class SecondStepMiddleware:
+    """
+    Let nobody in by a session without the second step that his roles make compulsory (SIG-5).
+
+    Such a session was opened before the role was given, or before the step was compulsory: it
+    ends, and its owner goes on where he would be after giving his password. Stands after
+    RequestMiddleware.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        from foundation.portal import session
+        from foundation.selectors import second_factor as second_factors
+
+        user = request.user
+        if isinstance(user, User):
+            if not session.stepped(request) and second_factors.must_have(user=user):
+                door = SignIn.Door.ADMIN if user.is_staff else SignIn.Door.PORTAL
+                onward = request.get_full_path() if request.method == "GET" else "/"
+                logout(request)
+                return cast(HttpResponse, session.begin(request, user, door=door, onward=onward))
+            session.touch(request, clock.now())
+        return self.get_response(request)

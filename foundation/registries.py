@@ -228,6 +228,7 @@ class MenuEntry:
     group: str | Promise = ""
 
 
+second_factor_rules: Registry[Callable[[User], bool]] = Registry("second_factor_rules")
 approval_actions: Registry[ApprovalAction] = Registry("approval_actions")
 invariant_checks: Registry[Callable[[], Iterable[Finding]]] = Registry("invariant_checks")
 append_only_tables: Registry[tuple[str, ...]] = Registry("append_only_tables")

@@ -34,15 +34,17 @@ class Role:
 
 _BUSINESS: Final = ("merchants", "ledger", "channels", "settlement")
 _PROPOSALS: Final = ("foundation.approval", "foundation.approvalpolicy", "foundation.businessday")
+_ACCOUNTS: Final = ("foundation.user", "foundation.signin")
 _MACHINE: Final = ("foundation.job", "foundation.outboxmessage")
 
 ROLES: Final[Mapping[str, Role]] = {
     "operator": Role(
         _("operator"),
         _("works the queues: proposes, releases, closes, switches off"),
-        (*_BUSINESS, *_PROPOSALS, *_MACHINE),
+        (*_BUSINESS, *_PROPOSALS, *_MACHINE, *_ACCOUNTS),
         (
             "merchants.add_application",
+            "foundation.propose_mfa_reset",
             "merchants.change_apikey",
             "merchants.change_application",
             "merchants.change_bankaccount",
@@ -64,8 +66,9 @@ ROLES: Final[Mapping[str, Role]] = {
     "checker": Role(
         _("checker"),
         _("decides on what another person proposed, and changes nothing alone"),
-        (*_BUSINESS, *_PROPOSALS, *_MACHINE),
+        (*_BUSINESS, *_PROPOSALS, *_MACHINE, *_ACCOUNTS),
         (
+            "foundation.approve_mfa_reset",
             "merchants.approve_bankaccount",
             "settlement.approve_payoutstatus",
             "settlement.approve_standinginstruction",

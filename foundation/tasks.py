@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from foundation import clock
-from foundation.services import approval, idempotency, outbox
+from foundation.services import approval, idempotency, notice, outbox
 
 
 @shared_task(name="foundation.relay_outbox")
@@ -30,3 +30,9 @@ def purge_idempotency_keys(**_: object) -> None:
 def expire_approvals(**_: object) -> None:
     """Close the proposals nobody decided on in time; every minute."""
     approval.expire_due(at=clock.now())
+
+
+@shared_task(name="foundation.mail_new_device")
+def mail_new_device(*, sign_in_id: int, **_: object) -> None:
+    """Tell the owner of an account about a sign-in from a new device or place."""
+    notice.new_device(sign_in_id=sign_in_id)

@@ -15,6 +15,7 @@ class MerchantsConfig(AppConfig):
         import merchants.checks  # noqa: F401
         from foundation import csv_intake, registries
         from merchants.reasons import REASONS
+        from merchants.selectors import membership
         from merchants.services import bank_account, payment_password
 
         csv_intake.register_reasons(REASONS)
@@ -29,6 +30,7 @@ class MerchantsConfig(AppConfig):
         )
         registries.approval_actions.register(bank_account.APPROVE, bank_account.APPROVAL_ACTION)
         registries.verification_factors.register(payment_password.FACTOR, payment_password.factor)
+        registries.second_factor_rules.register("merchants", membership.needs_second_factor)
         from merchants.admin import menu
 
         menu.fill()

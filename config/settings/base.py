@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.health.probes",
+    "foundation.middleware.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -61,11 +62,12 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "foundation.middleware.RequestMiddleware",
+    "allauth.account.middleware.AccountMiddleware",  # the request, for its passkeys
+    "foundation.middleware.SecondStepMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -120,6 +122,11 @@ AXES_COOLOFF_TIME = 1  # hours
 AXES_LOCKOUT_CALLABLE = "foundation.portal.sign_in.locked_out"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 
+# E-mail: smtp+tls://user:password@host:587, filemail:///folder or consolemail://.
+EMAIL_URL = env.str("EMAIL_URL", default="consolemail://")
+vars().update(env.email_url_config(EMAIL_URL))
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="countinghouse@localhost")
+
 # The second step of signing in (docs/rules/sign_in.md). Its secrets are encrypted by our keys.
 MFA_ADAPTER = "foundation.mfa.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -165,6 +172,11 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "LANGUAGES": {"action": lambda request: reverse("portal:language")},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("My account"), "link": lambda request: reverse("account:account")}
+        ]
+    },
     "STYLES": [lambda request: static("admin_door/admin.css")],
     "SIDEBAR": {"navigation": "foundation.admin.menu.navigation"},
     "COLORS": {
@@ -199,6 +211,9 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # served from where they lie: nothing has to be collected first
+
+# How many proxies of ours stand in front, each appending to X-Forwarded-For; 0 trusts no header.
+PROXY_COUNT = env.int("PROXY_COUNT", default=0)
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 8 * 3600

@@ -20,6 +20,8 @@ CSRF_COOKIE_SECURE = True
 MFA_STAFF_ROLES = env.list("MFA_STAFF_ROLES", default=["*"])
 MFA_PORTAL_ROLES = env.list("MFA_PORTAL_ROLES", default=["OWNER", "FINANCE"])
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
+env.str("EMAIL_URL")  # invitations and notices; `base` reads it
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM")
 env.str("CACHE_URL")  # many processes count together; `base` reads it
 LOGGING = logs.settings(as_json=True, level=env.str("LOG_LEVEL", default="INFO"))
 

@@ -66,13 +66,14 @@ def fill() -> None:
         job,
         outbox,
         search,
+        sign_in,
         user,
         work_items,
     )
 
     admin.site.add_page("find/", search.page, "find")  # type: ignore[attr-defined]
     register("", [*approval.MENU[:1], *search.MENU])
-    nouns = (audit, business_day, job, outbox, user)
+    nouns = (audit, business_day, job, outbox, user, sign_in)
     register(_("Foundation"), [*(line for noun in nouns for line in noun.MENU), *approval.MENU[1:]])
     registries.work_items.register("foundation.approvals", work_items.approvals)
     registries.work_items.register("foundation.outbox", work_items.outbox)

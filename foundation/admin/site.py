@@ -7,11 +7,17 @@ from typing import Any, Final
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_replace
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import URLPattern, URLResolver, path
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 
 from foundation.admin.theme import AdminSite
+from foundation.models import SignIn
+from foundation.portal import session
 
 # The theme's Alpine.js evaluates its attributes and sets styles; scripts still come from us alone.
 CONTENT_POLICY: Final = {
@@ -25,6 +31,20 @@ CONTENT_POLICY: Final = {
     "frame-ancestors": [NONE],
 }
 View = Callable[..., HttpResponseBase]
+
+
+class SignInView(LoginView):
+    """Staff's sign-in: the password here, then the same steps as at every door."""
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Go on after a right password."""
+        answer: Any = session.begin(
+            self.request,
+            form.get_user(),
+            door=SignIn.Door.ADMIN,
+            onward=self.get_success_url(),
+        )
+        return answer  # type: ignore[no-any-return]
 
 
 class CountinghouseAdminSite(AdminSite):
@@ -55,9 +75,27 @@ class CountinghouseAdminSite(AdminSite):
         return csp_replace(CONTENT_POLICY)(super().admin_view(view, cacheable))
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Show the sign-in form, under the same policy."""
-        signed: Any = csp_replace(CONTENT_POLICY)(super().login)
-        return signed(request, extra_context)  # type: ignore[no-any-return]
+        """Show the sign-in form, under the same policy; the second step is the portal's."""
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        context = {
+            **self.each_context(request),
+            "title": _("Log in"),
+            "app_path": request.get_full_path(),
+            **(extra_context or {}),
+        }
+        view = SignInView.as_view(
+            authentication_form=AdminAuthenticationForm,
+            template_name="admin/login.html",
+            extra_context=context,
+            next_page="admin:index",
+        )
+        signed: Any = never_cache(csp_replace(CONTENT_POLICY)(view))
+        return signed(request)  # type: ignore[no-any-return]
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Lead to the account's own page, which ends the other sessions too."""
+        return HttpResponseRedirect(reverse("account:password"))
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show what needs a person now (PORTAL of the staff): queues and the house's figures."""

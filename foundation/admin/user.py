@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from foundation import roles
 from foundation.admin import filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
-from foundation.admin.readonly import ReadOnlyAdmin
+from foundation.admin.readonly import ReadOnlyAdmin, Step
 from foundation.models import Person, User
+from foundation.selectors import second_factor as second_factors
+from foundation.services import mfa_reset
 
 MENU = [
     ("foundation_user_changelist", _("Users"), "person", "foundation.view_user"),
     ("foundation_person_changelist", _("People"), "group", "foundation.view_person"),
     ("auth_group_changelist", _("Groups"), "groups", "auth.view_group"),
 ]
+
+
+def _propose_reset(request: HttpRequest, row: User, reason: str, at: datetime) -> str:
+    assert isinstance(request.user, User)
+    mfa_reset.propose(user_id=str(row.pk), reason=reason, maker=request.user, at=at)
+    return gettext("Proposed; another person decides.")
 
 
 @admin.register(User)
@@ -41,8 +53,27 @@ class UserAdmin(KeysetAdmin):
     )
     fields = (
         "username", "person", "email", "is_active", "is_staff", "is_superuser", "groups",
-        "language", "zone", "last_login", "date_joined",
+        "language", "zone", "last_login", "date_joined", "second_step",
     )  # fmt: skip
+    steps = (
+        Step(
+            "propose_mfa_reset",
+            _("Propose to take the second step away"),
+            _propose_reset,
+            open_to=lambda row: second_factors.has_any(user=row),
+            permission="foundation.propose_mfa_reset",
+            reason=_("How do you know that it is the person?"),
+            reason_needed=True,
+            colour="danger",
+        ),
+    )
+
+    @admin.display(description=_("second step"))
+    def second_step(self, row: User) -> str:
+        """Say what the account has, and whether a role makes it compulsory."""
+        kinds = ", ".join(factor.kind for factor in second_factors.of_user(user=row))
+        must = gettext("compulsory") if second_factors.must_have(user=row) else ""
+        return " · ".join(filter(None, (kinds or gettext("none"), must)))
 
 
 @admin.register(Person)

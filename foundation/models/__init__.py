@@ -6,6 +6,7 @@ from foundation.models.idempotency import IdempotencyKey
 from foundation.models.job import Job
 from foundation.models.outbox import OutboxMessage
 from foundation.models.second_factor import SecondFactorGuard
+from foundation.models.sign_in import SignIn
 from foundation.models.user import Person, User
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "OutboxMessage",
     "Person",
     "SecondFactorGuard",
+    "SignIn",
     "User",
 ]

@@ -51,6 +51,10 @@ class User(AbstractUser):
         db_table = "foundation_user"
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        permissions = [
+            ("propose_mfa_reset", _("Can propose to take a second step away")),
+            ("approve_mfa_reset", _("Can approve taking a second step away")),
+        ]
         constraints = [models.UniqueConstraint(fields=["id", "person"], name="user_with_person")]
 
     def save(self, *args: object, **kwargs: object) -> None:

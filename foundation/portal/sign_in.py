@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth import login, logout
+from django.contrib.auth import logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -19,7 +19,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from foundation import actor
-from foundation.models import User
+from foundation.models import SignIn, User
+from foundation.portal import session
 from foundation.portal.page import page
 
 _HOME: Final = "portal:start"
@@ -57,17 +58,18 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
         return HttpResponseRedirect(onward)
     form = SignInForm(request, data=request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        login(request, form.get_user())
-        return HttpResponseRedirect(onward)
+        user = form.get_user()
+        return session.begin(request, user, door=SignIn.Door.PORTAL, onward=onward)
     return render(request, "portal/foundation/sign_in.html", {"form": form, "next": onward})
 
 
 @page
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponseBase:
-    """End the session."""
+    """End the session, by whichever door it was opened."""
+    staff = isinstance(request.user, User) and request.user.is_staff
     logout(request)
-    return redirect("portal:sign_in")
+    return redirect("admin:login" if staff else "portal:sign_in")
 
 
 @page

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from config.errors import DomainError
 from foundation import actor
-from foundation.models import SecondFactorGuard, User
+from foundation.models import SecondFactorGuard, SignIn, User
 from foundation.models.second_factor import MAX_FAILURES
+from foundation.selectors import second_factor as selectors
 from foundation.selectors.house import house_id
 from foundation.services import audit
+from foundation.services import sign_in as sign_ins
 
 LOCKED_FOR: Final = timedelta(hours=1)
 
@@ -50,6 +53,12 @@ class FactorExists(DomainError):
     """This account has such a second factor already."""
 
     code = "second_factor_exists"
+
+
+class FactorNeeded(DomainError):
+    """A role makes the second step compulsory; the last factor stays."""
+
+    code = "second_factor_needed"
 
 
 def counted(
@@ -89,6 +98,43 @@ def record(user: User, action: str, **after: object) -> None:
         object_id=str(user.pk),
         after=after or None,
     )
+
+
+def remove(*, user: User, factor_id: int) -> None:
+    """
+    Take one factor away, by its owner; with the last one the recovery codes go too.
+
+    Every other session ends. The caller has proved who the person is.
+    Raises: FactorNotSet; FactorNeeded for the last one where a role makes it compulsory.
+    Rule:   SIG-5, SIG-6.
+    """
+    with transaction.atomic():
+        locked(user)
+        kept = Authenticator.objects.filter(user=user)
+        factors = kept.exclude(type=Authenticator.Type.RECOVERY_CODES)
+        found = factors.filter(pk=factor_id).first()
+        if found is None:
+            raise FactorNotSet(_("There is no such second step."))
+        if factors.count() == 1:
+            if selectors.must_have(user=user):
+                raise FactorNeeded(_("Your role needs a second step: add another one first."))
+            kept.delete()
+        else:
+            found.delete()
+        record(user, "second_factor.remove", kind=str(found.type))
+
+
+def reset(*, user: User, at: datetime) -> None:
+    """
+    Take every factor of an account away and end its sessions; for approvals only (SIG-9).
+
+    Whoever must have one enrols a new one at the next sign-in.
+    """
+    with transaction.atomic():
+        locked(user)
+        Authenticator.objects.filter(user=user).delete()
+        record(user, "second_factor.reset")
+        sign_ins.end_all(user=user, why=SignIn.Ended.FACTOR, at=at)
 
 
 def _try(

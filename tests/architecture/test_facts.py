@@ -19,6 +19,7 @@ REFERENCE = {
     "foundation.Job",
     "foundation.Person",
     "foundation.SecondFactorGuard",
+    "foundation.SignIn",
     "foundation.User",
     "foundation.User_groups",
     "foundation.User_user_permissions",

@@ -29,6 +29,8 @@ def check(**changed: str | None) -> subprocess.CompletedProcess[str]:
         "PASSWORD_PEPPER": secrets.token_urlsafe(32),
         "ALLOWED_HOSTS": "house.example.com",
         "CELERY_BROKER_URL": "amqp://broker.example.com",
+        "EMAIL_URL": "smtp+tls://house:secret@mail.example.com:587",
+        "MAIL_FROM": "house@example.com",
         "CACHE_URL": "redis://cache.example.com:6379/1",
     } | changed
     return subprocess.run(

@@ -102,6 +102,7 @@ def pages(made: portal.Shop) -> set[str]:
     words: dict[str, Any] = {
         "merchant_id": made.merchant.id, "number": "W1", "item_id": 1, "payment_id": 1,
         "channel_code": "simulator", "content_type_id": 1, "object_id": 1, "uuid": UUID(int=0),
+        "factor_id": 1, "sign_in_id": 1,
     }  # fmt: skip
     staff = UserFactory(is_staff=True, is_superuser=True)
     found, reads = set(), of_screens() | {"admin:app_list"}

@@ -1,0 +1,64 @@
+"""Each time somebody signed in: with what, from where, and until when the session lasted."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+class SignIn(models.Model):
+    """
+    One session of one account. What was found at its beginning never changes (a trigger).
+
+    Belongs to no merchant: an account may act for several. `device_hash` is of a random cookie and
+    the account, so it ties nobody's devices together.
+    """
+
+    class Door(models.TextChoices):
+        ADMIN = "admin", _("administration")
+        PORTAL = "portal", _("portal")
+
+    class Ended(models.TextChoices):
+        SIGNED_OUT = "signed_out", _("signed out")
+        ELSEWHERE = "elsewhere", _("ended from another session")
+        PASSWORD = "password", _("password changed")
+        FACTOR = "factor", _("second step changed")
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("user")
+    )
+    door = models.CharField(_("door"), max_length=6, choices=Door)
+    session_key = models.CharField(max_length=40)
+    device_hash = models.BinaryField(max_length=32)
+    device = models.CharField(pgettext_lazy("computer", "device"), max_length=100)
+    address = models.CharField(_("network address"), max_length=45)
+    network = models.CharField(_("network"), max_length=43)
+    factor = models.CharField(_("second step"), max_length=20, blank=True)
+    new_device = models.BooleanField(_("new device"))
+    new_place = models.BooleanField(_("new place"))
+    signed_in_at = models.DateTimeField(_("signed in at"))
+    last_seen_at = models.DateTimeField(_("last seen"))
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+    ended = models.CharField(_("ended by"), max_length=10, choices=Ended, blank=True)
+
+    class Meta:
+        db_table = "foundation_sign_in"
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+        indexes = [
+            models.Index(fields=["user", "-signed_in_at"], name="sign_in_of_user"),
+            models.Index(fields=["session_key"], name="sign_in_session"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended="")
+                | (Q(ended_at__isnull=False) & ~Q(ended="")),
+                name="sign_in_ended_why",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.signed_in_at}"

@@ -1,0 +1,212 @@
+"""
+The steps from a right password to a session: what waits, what was proved, and since when.
+
+Until the second step is done nobody is signed in: the password's proof waits in an anonymous
+session of its own, for ten minutes, and only the pages of this package look at it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.utils import translation
+from django.utils.crypto import constant_time_compare
+
+from foundation import actor, clock
+from foundation.models import SignIn, User
+from foundation.portal.page import page
+from foundation.selectors import second_factor as second_factors
+from foundation.services import sign_in as sign_ins
+
+BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
+DEVICE_COOKIE: Final = "device"
+WAITS_FOR: Final = timedelta(minutes=10)  # for the second step, after the password
+CONFIRMED_FOR: Final = timedelta(minutes=10)  # before a sensitive act asks for the proofs again
+SEEN_EVERY: Final = timedelta(minutes=1)
+_WAITING, _STEP, _CONFIRMED = "sign_in.waiting", "sign_in.step", "sign_in.confirmed_at"
+_SIGN_IN, _SEEN, _ONWARD = "sign_in.id", "sign_in.seen_at", "sign_in.onward"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Who gave the right password at which door, and where he wanted to go."""
+
+    user: User
+    door: str
+    onward: str
+
+
+def begin(request: HttpRequest, user: User, *, door: str, onward: str) -> HttpResponseBase:
+    """
+    Go on after a right password: in, or to the second step, or to making one. Rule: SIG-1, SIG-5.
+    """
+    known = second_factors.has_any(user=user)
+    if not known and not second_factors.must_have(user=user):
+        return complete(request, Waiting(user, door, onward), factor="", at=clock.now())
+    request.session.flush()
+    request.session[_WAITING] = {
+        "user": str(user.pk),
+        "password": user.get_session_auth_hash(),  # another password ends the waiting
+        "door": door,
+        "onward": onward,
+        "since": clock.now().isoformat(),
+    }
+    return redirect("account:second_step" if known else "account:enrol")
+
+
+def complete(
+    request: HttpRequest, waiting: Waiting, *, factor: str, at: datetime
+) -> HttpResponseBase:
+    """Sign in under a new session, record it, and go on to the page that was asked for."""
+    signed_in(request, waiting, factor=factor, at=at)
+    return with_device(request, HttpResponseRedirect(waiting.onward))
+
+
+def signed_in(request: HttpRequest, waiting: Waiting, *, factor: str, at: datetime) -> None:
+    """Make the session; the answer still wants `with_device`."""
+    token = request.COOKIES.get(DEVICE_COOKIE, "")
+    if not 20 <= len(token) <= 64:
+        token = secrets.token_urlsafe(24)
+    request.session.flush()
+    login(request, waiting.user, backend=BACKEND)
+    actor.become(f"user:{waiting.user.pk}")
+    arrival = sign_ins.Arrival(
+        door=waiting.door,
+        address=request.META.get("REMOTE_ADDR", ""),
+        agent=request.headers.get("User-Agent", "")[:500],
+        device_token=token,
+    )
+    opened = sign_ins.open_session(
+        user=waiting.user,
+        arrival=arrival,
+        factor=factor,
+        session_key=request.session.session_key or "",
+        at=at,
+    )
+    request.session[_SIGN_IN] = opened.id
+    request.session[_SEEN] = at.isoformat()
+    request.session[_STEP] = bool(factor)
+    request.session[_CONFIRMED] = at.isoformat()
+    request.session["sign_in.device"] = token
+
+
+def with_device(request: HttpRequest, answer: HttpResponseBase) -> HttpResponseBase:
+    """Leave the cookie by which this browser is known again; it opens nothing."""
+    token = request.session.pop("sign_in.device", "")
+    if token:
+        answer.set_cookie(
+            DEVICE_COOKIE,
+            token,
+            max_age=400 * 24 * 3600,
+            httponly=True,
+            samesite="Lax",
+            secure=request.is_secure() or settings.SESSION_COOKIE_SECURE,
+        )
+    return answer
+
+
+def waiting_of(request: HttpRequest, at: datetime) -> Waiting | None:
+    """Return who waits for the second step in this session; None when nobody does any more."""
+    kept = request.session.get(_WAITING)
+    if not kept or at - datetime.fromisoformat(kept["since"]) > WAITS_FOR:
+        return None
+    user = User.objects.filter(pk=kept["user"], is_active=True).first()
+    if user is None or not constant_time_compare(kept["password"], user.get_session_auth_hash()):
+        return None
+    return Waiting(user, kept["door"], kept["onward"])
+
+
+def stepped(request: HttpRequest) -> bool:
+    """Return whether this session was opened with a second step."""
+    return request.session.get(_STEP) is True
+
+
+def mark_stepped(request: HttpRequest) -> None:
+    """Note that the reader has just made a second factor, and so proved it in this session."""
+    request.session[_STEP] = True
+
+
+def confirm(request: HttpRequest, at: datetime) -> str:
+    """Note that the reader has just proved again who he is; return where he was going, or ""."""
+    request.session[_CONFIRMED] = at.isoformat()
+    onward: str = request.session.pop(_ONWARD, "")
+    return onward
+
+
+def confirmed(request: HttpRequest, at: datetime) -> bool:
+    """Return whether the reader proved who he is in the last ten minutes."""
+    since = request.session.get(_CONFIRMED)
+    return since is not None and at - datetime.fromisoformat(since) < CONFIRMED_FOR
+
+
+def sign_in_of(request: HttpRequest) -> int | None:
+    """Return the id of the sign-in that this session belongs to."""
+    found = request.session.get(_SIGN_IN)
+    return found if isinstance(found, int) else None
+
+
+def touch(request: HttpRequest, at: datetime) -> None:
+    """Note, at most once a minute, that the session is in use."""
+    own, since = sign_in_of(request), request.session.get(_SEEN)
+    if own is None or (since and at - datetime.fromisoformat(since) < SEEN_EVERY):
+        return
+    request.session[_SEEN] = at.isoformat()
+    sign_ins.seen(sign_in_id=own, at=at)
+
+
+def moved(request: HttpRequest) -> None:
+    """Let the record follow when the session got another key (after a new password)."""
+    own = sign_in_of(request)
+    if own is not None:
+        SignIn.objects.filter(id=own, ended_at=None).update(session_key=request.session.session_key)
+
+
+def sign_in_page(door: str) -> str:
+    """Return the name of the page at which one signs in by this door."""
+    return "admin:login" if door == SignIn.Door.ADMIN else "portal:sign_in"
+
+
+def for_waiting(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Let in who gave the right password and has not gone on; speak his language."""
+
+    @page
+    @wraps(view)
+    def inner(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        waiting = waiting_of(request, clock.now())
+        if waiting is None:
+            kept = request.session.pop(_WAITING, None) or {}
+            return redirect(sign_in_page(kept.get("door", "")))
+        translation.activate(waiting.user.language)
+        with actor.acting(f"user:{waiting.user.pk}", actor.current().request_id,
+                          origin=actor.current().origin):  # fmt: skip
+            return view(request, waiting, **kwargs)
+
+    return inner
+
+
+def for_signed_in(
+    view: Callable[..., HttpResponseBase], *, sensitive: bool = False
+) -> Callable[..., HttpResponseBase]:
+    """Let in who is signed in, by either door; for `sensitive` pages only who proved it lately."""
+
+    @page
+    @wraps(view)
+    def inner(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        if not isinstance(request.user, User):
+            return redirect("portal:sign_in")
+        if sensitive and not confirmed(request, clock.now()):
+            if request.method in ("GET", "HEAD"):
+                request.session[_ONWARD] = request.path
+            return redirect("account:confirm")
+        return view(request, **kwargs)
+
+    return inner
