@@ -69,6 +69,7 @@ ROLES: Final[Mapping[str, Role]] = {
         (*_BUSINESS, *_PROPOSALS, *_MACHINE, *_ACCOUNTS),
         (
             "foundation.approve_mfa_reset",
+            "merchants.approve_application",
             "merchants.approve_bankaccount",
             "settlement.approve_payoutstatus",
             "settlement.approve_standinginstruction",

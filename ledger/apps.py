@@ -13,8 +13,17 @@ class LedgerConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the invariants that `verify` asks of the ledger, and the portal's statement."""
-        from foundation.registries import MenuEntry, cause_names, invariant_checks, menu_entries
+        from foundation.registries import (
+            MenuEntry,
+            cause_names,
+            invariant_checks,
+            lifecycle_listeners,
+            menu_entries,
+        )
         from ledger.selectors import guard_invariants, invariants
+        from ledger.services import account
+
+        lifecycle_listeners.register("ledger.account", account.on_merchant_approved)
 
         invariant_checks.register("I1", invariants.balanced_entries)
         invariant_checks.register("I2", invariants.balanced_books)

@@ -16,7 +16,7 @@ class MerchantsConfig(AppConfig):
         from foundation import csv_intake, registries
         from merchants.reasons import REASONS
         from merchants.selectors import membership
-        from merchants.services import bank_account, payment_password
+        from merchants.services import application_approval, bank_account, payment_password
 
         csv_intake.register_reasons(REASONS)
         registries.append_only_tables.register(
@@ -29,6 +29,8 @@ class MerchantsConfig(AppConfig):
             ),
         )
         registries.approval_actions.register(bank_account.APPROVE, bank_account.APPROVAL_ACTION)
+        action = application_approval.ACTION
+        registries.approval_actions.register(action.name, action)
         registries.verification_factors.register(payment_password.FACTOR, payment_password.factor)
         registries.second_factor_rules.register("merchants", membership.needs_second_factor)
         from merchants.admin import menu

@@ -25,9 +25,7 @@ class SettlementConfig(AppConfig):
             withdrawal_review,
         )
 
-        registries.lifecycle_listeners.register(
-            "settlement.schedule", schedule.on_merchants_imported
-        )
+        registries.lifecycle_listeners.register("settlement.schedule", schedule.on_new_merchants)
         registries.lifecycle_listeners.register("settlement.due", due.on_calendar_year_loaded)
         registries.fact_listeners.register("settlement.due", due.on_facts_booked)
         registries.invariant_checks.register("I8", invariants.single_lines)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -17,6 +17,23 @@ class Slice(NamedTuple):
     currency: str
     ref_kind: str = ""
     ref_id: str = ""
+
+
+def on_merchant_approved(
+    *, event: str, merchant_ids: Sequence[int], payload: Mapping[str, Any]
+) -> None:
+    """
+    Open the accounts of a merchant that was just approved, where we hold its money (LG-11,
+    docs/rules/ledger.md). Everything else is opened at first use.
+    """
+    if event != "merchant.approved" or not payload["holds_funds"]:
+        return
+    kinds = ("merchant_pending", "merchant_available")
+    for merchant_id in merchant_ids:
+        open_slices(
+            merchant_id=merchant_id,
+            slices=[Slice(kind, payload["currency"]) for kind in kinds],
+        )
 
 
 def open_slice(

@@ -158,7 +158,7 @@ def submit(*, application_id: int, revision: int, maker: User, at: datetime) -> 
                 _("Somebody else saved application %(number)s meanwhile; open it again.")
                 % {"number": application.number}
             )
-        _require_complete(application, at)
+        require_complete(application, at)
         application.makers = _with(application.makers, maker)
         frozen = canonical.encode(applications.content(applications.whole(application)))
         version = ApplicationVersion.objects.create(
@@ -189,7 +189,8 @@ def submit(*, application_id: int, revision: int, maker: User, at: datetime) -> 
     return application
 
 
-def _require_complete(application: Application, at: datetime) -> None:
+def require_complete(application: Application, at: datetime) -> None:
+    """Raise Incomplete while something blocking is due. Rule: APP-4."""
     due = requirements.requirements(applications.whole(application), today=clock.business_date(at))
     blocking = [one for one in due if one.blocking]
     if blocking:

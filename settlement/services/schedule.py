@@ -37,10 +37,16 @@ ON CONFLICT (merchant_id, effective_from, version) DO NOTHING
 """
 
 
-def on_merchants_imported(
+def on_new_merchants(
     *, event: str, merchant_ids: Sequence[int], payload: Mapping[str, Any]
 ) -> None:
-    """Give merchants that a file brought in their first schedule, set-based (SCH-1)."""
+    """
+    Give merchants their first schedule: those that a file brought in set-based, one that was
+    approved by what its application asked for (SCH-1).
+    """
+    if event == "merchant.approved":
+        for merchant_id in merchant_ids:
+            change(merchant_id=merchant_id, code=payload["schedule"], effective_from=ALWAYS)
     if event != "merchants_imported":
         return
     by = actor.current()

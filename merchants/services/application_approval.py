@@ -1,0 +1,277 @@
+"""What an approved application does: a merchant with its account, its evidence, its news."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+from foundation import actor, canonical, clock, registries, sql
+from foundation.models import Approval, ApprovalDecision, User
+from foundation.registries import ApprovalAction
+from foundation.services import audit
+from merchants.models import (
+    Application,
+    ApplicationComment,
+    ApplicationContact,
+    ApplicationEvidence,
+    ApplicationTransition,
+    ContractType,
+    Merchant,
+    ProductGate,
+)
+from merchants.services import application_review
+from merchants.services import bank_account as bank_accounts
+from merchants.services.application import latest_version, require_complete
+from merchants.services.application_step import IllegalStep, lock, move, require_no_hand
+
+APPROVED: Final = "merchant.approved"  # the lifecycle event: a new merchant is there
+_NUMBER_TRIES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerContact:
+    """Whom to invite to the portal; its repr shows nothing, so that no log does."""
+
+    name: str = field(repr=False)
+    email: str = field(repr=False)
+
+
+def apply(approval: Approval, at: datetime) -> None:
+    """
+    Make the merchant of an approved application, in the transaction that approves it: its row and
+    number, its bank account (not verified), its evidence; then announce `merchant.approved`, on
+    which its accounts, its schedule and its owner's invitation come.
+
+    Raises: IllegalStep, HadAHand, Incomplete.
+    Rule:   APP-5, APP-10, APP-11 (docs/rules/applications.md).
+    """
+    actor.stamp_transaction()
+    application = lock(approval.after["application_id"])
+    decisions = _decisions(approval)
+    for decision in decisions:
+        require_no_hand(application, decision.checker)
+    version = latest_version(application)
+    if (
+        application.state != Application.State.FIRST_REVIEW
+        or application.approval_id != approval.id
+        or version.sha256 != approval.after["content_sha256"]
+    ):
+        raise IllegalStep(
+            _("Application %(number)s is not what was proposed.") % {"number": application.number}
+        )
+    require_complete(application, at)
+    merchant = _merchant(application, at)
+    holds_funds = application.contract_type == ContractType.FUNDS_HELD
+    if holds_funds:
+        bank_accounts.add(
+            merchant_id=merchant.id,
+            number=str(application.account_number),
+            holder=application.account_holder,
+            bank_name=application.bank_name,
+            bank_code=application.bank_code,
+            currency=application.currency,
+            at=at,
+        )
+    second = decisions[-1].checker
+    _become(application, merchant, second, at)
+    evidence = _keep_evidence(application, approval, merchant, at)
+    _record(application, merchant, evidence)
+    registries.announce(
+        APPROVED,
+        merchant_ids=[merchant.id],
+        payload={
+            "schedule": application.schedule,
+            "currency": application.currency,
+            "holds_funds": holds_funds,
+            "owner": _owner(application),
+            "approved_by": second,
+            "at": at,
+        },
+    )
+
+
+def refused(approval: Approval, at: datetime) -> None:
+    """Let the first reviewer go on: the application waits in first review, without a proposal."""
+    actor.stamp_transaction()
+    application = lock(approval.after["application_id"])
+    if application.approval_id == approval.id:
+        application.approval = None
+        application.save(update_fields=["approval"])
+
+
+def describe(approval: Approval) -> str:
+    """Say the proposal in one sentence."""
+    return _("Take on %(name)s as a merchant (%(number)s)") % {
+        "name": approval.after["name"],
+        "number": approval.after["application"],
+    }
+
+
+ACTION: Final = ApprovalAction(
+    application_review.APPROVE,
+    apply,
+    describe,
+    refuse=refused,
+    permission="merchants.approve_application",
+)
+
+
+def _decisions(approval: Approval) -> list[ApprovalDecision]:
+    found = ApprovalDecision.objects.filter(
+        merchant_id=approval.merchant_id, approval=approval, approves=True
+    )
+    return list(found.select_related("checker").order_by("decided_at", "id"))
+
+
+def _merchant(application: Application, at: datetime) -> Merchant:
+    row_id, number = _next_number(at)
+    return Merchant.objects.create(
+        id=row_id,
+        merchant_no=number,
+        name=application.name,
+        registration_no=application.registration_no,
+        city=application.city,
+        region=application.region,
+        country=application.country,
+        declared_schedule=application.schedule,
+        created_at=at,
+    )
+
+
+def _next_number(at: datetime) -> tuple[int, str]:
+    """Return a routing number and the readable number made of it that nobody has."""
+    for _try in range(_NUMBER_TRIES):
+        row_id = int(
+            sql.rows("SELECT nextval(pg_get_serial_sequence('merchants_merchant', 'id')) AS id")[0][
+                "id"
+            ]
+        )
+        number = f"M{clock.business_date(at):%y%m}{row_id:07d}"
+        if not Merchant.objects.filter(merchant_no=number).exists():
+            return row_id, number
+    raise LookupError("no merchant number is free")
+
+
+def _become(application: Application, merchant: Merchant, second: User, at: datetime) -> None:
+    move(
+        application,
+        Application.State.APPROVED,
+        by=second,
+        at=at,
+        became=merchant,
+        second_reviewer=second,
+        second_reviewer_person_id=second.person_id,
+    )
+
+
+def _owner(application: Application) -> OwnerContact | None:
+    contact = (
+        ApplicationContact.objects.filter(
+            merchant_id=application.merchant_id,
+            application=application,
+            role=ApplicationContact.Role.OWNER,
+        )
+        .exclude(email="")
+        .order_by("line_no")
+        .first()
+    )
+    return None if contact is None else OwnerContact(contact.name, contact.email)
+
+
+def _keep_evidence(
+    application: Application, approval: Approval, merchant: Merchant, at: datetime
+) -> ApplicationEvidence:
+    """Freeze everything that led here: content, steps, comments, decisions, gates then in force."""
+    mine = {"merchant_id": application.merchant_id, "application": application}
+    version = latest_version(application)
+    content = _history(application, mine) | _judgement(application, approval)
+    content |= {
+        "application": application.number,
+        "merchant_no": merchant.merchant_no,
+        "version": {
+            "number": version.number,
+            "sha256": version.sha256,
+            "content": json.loads(version.content),
+        },
+    }
+    frozen = canonical.encode(content)
+    return ApplicationEvidence.objects.create(
+        **mine, content=frozen.decode(), sha256=hashlib.sha256(frozen).hexdigest(), made_at=at
+    )
+
+
+def _history(application: Application, mine: dict[str, Any]) -> dict[str, Any]:
+    """Return who had a hand in it, every step and every comment."""
+    return {
+        "entered_by": str(application.entered_by_id),
+        "brought_by": str(application.brought_by_id),
+        "makers": [str(person) for person in application.makers],
+        "steps": [
+            {
+                "from": step.from_state, "to": step.to_state, "by": str(step.user_id),
+                "at": _utc(step.at), "reason": step.reason, "request_id": step.request_id,
+            }
+            for step in ApplicationTransition.objects.filter(**mine).order_by("sequence")
+        ],
+        "comments": [
+            {"version": c.version_no, "field": c.field, "text": c.text, "by": str(c.author_id),
+             "at": _utc(c.at)}
+            for c in ApplicationComment.objects.filter(**mine).order_by("id")
+        ],
+    }  # fmt: skip
+
+
+def _judgement(application: Application, approval: Approval) -> dict[str, Any]:
+    """Return the proposal with its decisions, and the gates now in force."""
+    return {
+        "approval": {
+            "content_sha256": approval.content_sha256,
+            "proposed": approval.after,
+            "by": str(approval.maker_id),
+            "reason": approval.reason,
+            "decisions": [
+                {"by": str(d.checker_id), "at": _utc(d.decided_at), "reason": d.reason}
+                for d in _decisions(approval)
+            ],
+        },
+        "gates": {
+            "industry": application.industry_id or "",
+            "industry_grade": application.industry.risk_grade if application.industry else 0,
+            "applicant_grade": application.risk_grade,
+            "products": {
+                gate.code: {
+                    "max_risk_grade": gate.max_risk_grade,
+                    "contract_types": list(gate.contract_types),
+                    "needs_filing": gate.needs_filing,
+                }
+                for gate in ProductGate.objects.filter(code__in=application.products)
+            },
+        },
+    }
+
+
+def _utc(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat()
+
+
+def _record(application: Application, merchant: Merchant, evidence: ApplicationEvidence) -> None:
+    for merchant_id, kind, name in (
+        (application.merchant_id, "application", application.number),
+        (merchant.id, "merchant", merchant.merchant_no),
+    ):
+        audit.record(
+            merchant_id=merchant_id,
+            action="application.approve",
+            object_kind=kind,
+            object_id=name,
+            after={
+                "application": application.number,
+                "merchant_no": merchant.merchant_no,
+                "evidence_sha256": evidence.sha256,
+            },
+        )

@@ -1,0 +1,197 @@
+"""The first review of an application: begin, say what is missing, refuse, or propose to approve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from config.errors import Malformed
+from foundation import actor, clock
+from foundation.models import Approval, User
+from foundation.services import approval as approvals
+from foundation.services import audit
+from merchants.models import Application, ApplicationComment, RiskGrade
+from merchants.selectors import application as applications
+from merchants.services.application import latest_version, require_complete
+from merchants.services.application_step import IllegalStep, lock, move, require_no_hand
+
+APPROVE: Final = "merchants.application_approve"
+COMPLETE_WITHIN: Final = timedelta(days=14)
+DECIDE_WITHIN: Final = timedelta(days=14)
+MAX_COMMENT: Final = 500
+
+
+class SayWhy(Malformed):
+    """Nothing was said to who has to complete it, or has to be told."""
+
+    code = "say_why"
+
+
+def begin(*, application_id: int, reviewer: User, at: datetime) -> Application:
+    """
+    Take a submitted application into the first review.
+
+    Raises: NotFound, IllegalStep, HadAHand. Rule: APP-2, APP-5 (docs/rules/applications.md).
+    """
+    with transaction.atomic(durable=True):
+        actor.stamp_transaction()
+        application = lock(application_id)
+        require_no_hand(application, reviewer)
+        move(
+            application,
+            Application.State.FIRST_REVIEW,
+            by=reviewer,
+            at=at,
+            first_reviewer=reviewer,
+            first_reviewer_person_id=reviewer.person_id,
+            approval=None,
+        )
+    return application
+
+
+def give_back(
+    *,
+    application_id: int,
+    reviewer: User,
+    comments: Mapping[str, str],
+    reason: str,
+    at: datetime,
+) -> Application:
+    """
+    Return an application for completion, with a comment for each field that needs one; it is due
+    in 14 days.
+
+    Raises: NotFound, IllegalStep, HadAHand; SayWhy without any comment or reason.
+    Rule:   APP-9.
+    """
+    said = {path: text.strip() for path, text in comments.items() if text.strip()}
+    if not said and not reason.strip():
+        raise SayWhy(_("Say what is to be completed: beside a field, or in the reason."))
+    if any(len(text) > MAX_COMMENT for text in (*said.values(), reason)):
+        raise SayWhy(_("At most %(most)s characters.") % {"most": MAX_COMMENT})
+    with transaction.atomic(durable=True):
+        actor.stamp_transaction()
+        application = lock(application_id)
+        require_no_hand(application, reviewer)
+        _require_no_proposal(application)
+        ApplicationComment.objects.bulk_create(
+            ApplicationComment(
+                merchant_id=application.merchant_id,
+                application=application,
+                version_no=application.version_no,
+                field=path,
+                text=text,
+                author=reviewer,
+                at=at,
+            )
+            for path, text in said.items()
+        )
+        move(
+            application,
+            Application.State.RETURNED,
+            by=reviewer,
+            at=at,
+            reason=reason.strip(),
+            due_date=clock.business_date(at + COMPLETE_WITHIN),
+        )
+        _record(application, "application.return", reason)
+    return application
+
+
+def refuse(*, application_id: int, reviewer: User, reason: str, at: datetime) -> Application:
+    """
+    Refuse an application for good, from the first review or after it was returned.
+
+    Raises: NotFound, IllegalStep, HadAHand; SayWhy without a reason. Rule: APP-9.
+    """
+    if not reason.strip():
+        raise SayWhy(_("Please say why."))
+    with transaction.atomic(durable=True):
+        actor.stamp_transaction()
+        application = lock(application_id)
+        require_no_hand(application, reviewer)
+        _require_no_proposal(application)
+        move(application, Application.State.REJECTED, by=reviewer, at=at, reason=reason.strip())
+        _record(application, "application.refuse", reason)
+    return application
+
+
+def propose(
+    *, application_id: int, reviewer: User, risk_grade: int, reason: str, at: datetime
+) -> Approval:
+    """
+    Pass the first review: propose to approve exactly the version that was submitted, at this risk
+    grade. Another person, who had no hand in it either, decides within 14 days.
+
+    Raises: NotFound, IllegalStep, HadAHand, AlreadyProposed; Incomplete when something is due
+            (a licence that expired meanwhile, a product that this risk grade closes).
+    Rule:   APP-5, APP-8, APP-10.
+    """
+    with transaction.atomic(durable=True):
+        actor.stamp_transaction()
+        application = lock(application_id)
+        require_no_hand(application, reviewer)
+        if (
+            application.state != Application.State.FIRST_REVIEW
+            or application.first_reviewer_person_id != reviewer.person_id
+        ):
+            raise IllegalStep(
+                _("Only who does the first review of %(number)s may propose to approve it.")
+                % {"number": application.number}
+            )
+        _require_no_proposal(application)
+        application.risk_grade = RiskGrade(risk_grade)
+        require_complete(application, at)
+        version = latest_version(application)
+        approval = approvals.propose(
+            action=APPROVE,
+            merchant_id=application.merchant_id,
+            subject=f"application:{application.number}",
+            before={"state": str(application.state)},
+            after={
+                "state": str(Application.State.APPROVED),
+                "application_id": application.id,
+                "application": application.number,
+                "name": application.name,
+                "industry": application.industry_id,
+                "risk_grade": int(applications.grade(application)),
+                "contract_type": str(application.contract_type),
+                "products": list(application.products),
+                "account_number": application.account_masked,
+                "version": version.number,
+                "content_sha256": version.sha256,
+            },
+            money_effect=None,
+            reason=reason.strip(),
+            maker=reviewer,
+            at=at,
+            expires_at=at + DECIDE_WITHIN,
+        )
+        application.approval = approval
+        application.save(update_fields=["risk_grade", "approval"])
+        _record(application, "application.propose", reason)
+    return approval
+
+
+def _require_no_proposal(application: Application) -> None:
+    proposal = application.approval
+    if proposal is not None and proposal.state == Approval.State.PROPOSED:
+        raise IllegalStep(
+            _("A proposal to approve %(number)s waits for a checker; withdraw it first.")
+            % {"number": application.number}
+        )
+
+
+def _record(application: Application, action: str, reason: str) -> None:
+    audit.record(
+        merchant_id=application.merchant_id,
+        action=action,
+        object_kind="application",
+        object_id=application.number,
+        after={"state": str(application.state), "version": application.version_no},
+        note=reason,
+    )
