@@ -33,7 +33,7 @@ def run(
     Store the refunds of a file, all or none, ready to be booked (`clearing.clear_all`).
 
     A refund finds its payment over all merchants; where two have the number and the row names no
-    merchant it is `ambiguous_payment`. Refunds never exceed their payment (I10).
+    merchant it is `ambiguous_payment`, but for what is stored already. Refunds never exceed their payment (I10).
 
     Raises: FileRefused naming every bad row.
     Rule:   REF-1 to REF-3 (docs/rules/refunds.md), IMP-1 to IMP-6 (docs/rules/imports.md).
@@ -64,6 +64,7 @@ def _store(staged: Staged, *, name: str, at: datetime) -> int:
     sql.execute("DROP TABLE IF EXISTS pg_temp.intake_refund_found")
     sql.execute(sql.load("channels", "refund_found"))
     sql.execute("ANALYZE pg_temp.intake_refund_found")
+    sql.execute(_with_parts("refund_known"))
     csv_intake.find_bad(staged, _rules_of_payment(), joins=_FOUND)
     csv_intake.raise_if_bad(staged)
     _duplicates(staged)

@@ -10,7 +10,7 @@ can only pass rows which all checks would pass. Rule: IMP-3.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db import DataError, transaction
@@ -21,6 +21,13 @@ from foundation.csv_intake.staging import Staged
 
 # Characters nobody sees: controls, line and paragraph separators, direction marks, byte order mark.
 _UNSEEN: Final = r"[\u0001-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+# In a number also what text may need or nobody types: joiners, soft hyphens, fillers, variation
+# selectors, tags. Two numbers that look the same must be the same. `text` takes them in names.
+_IGNORED: Final = (
+    r"[\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u200c\u200d\u206a-\u206f"
+    r"\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _SPACES: Final = r"[ \u00a0\u2000-\u200a\u202f\u3000]"
 _PLAIN: Final = "^[!-~]*$"  # visible ASCII: neither unseen nor a space
 _LEAP_DAY: Final = "(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26]))-02-29"
@@ -90,8 +97,10 @@ def text(column: str, longest: int, *, required: bool = True) -> Rule:
 
 
 def code(column: str, longest: int = 64, *, required: bool = True) -> Rule:
-    """Check a number or code that rows and people refer to: text, short enough for a key."""
-    return text(column, longest, required=required)
+    """Check a number or code that rows and people refer to: text that shows all it consists of."""
+    rule = text(column, longest, required=required)
+    ignored = Check("control_character", f"s.{column} ~ '{_IGNORED}'")
+    return replace(rule, checks=(*rule.checks, ignored))
 
 
 def matching(

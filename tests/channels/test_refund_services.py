@@ -95,6 +95,19 @@ class TestARefundFile:
             make.refunds(("R1", "P1", "1.00"), ("R2", "NONE", "1.00"))
         assert [row.reason for row in refusal.value.bad] == ["ambiguous_payment", "unknown_payment"]
 
+    def test_is_known_again_when_another_merchant_has_the_payment_s_number_too(self) -> None:
+        paid("10.00")
+        assert make.refunds(("R1", "P1", "6.00")).new == 1
+        paid("10.00")
+
+        again = make.refunds(("R1", "P1", "6.00"))
+
+        assert (again.new, again.known) == (0, 1)
+        with pytest.raises(FileRefused) as refusal:
+            make.refunds(("R1", "P1", "6.01"), ("R2", "P1", "1.00"))
+        assert [row.reason for row in refusal.value.bad] == ["ambiguous_payment"] * 2
+        assert Refund.objects.count() == 1
+
 
 class TestTwoAtOnce:
     def test_only_one_of_two_files_takes_what_is_left(self, cloned_db: str) -> None:

@@ -191,8 +191,15 @@ class TestInstant:
             assert (reason == "") == exists, value
 
 
+# Joiners, soft hyphen, fillers, variation selectors, tags, no characters at all.
+UNSEEN_IN_NUMBERS = "\u200c\u200d\u00ad\u034f\u1680\u180e\u3164\ufe0f\uffa0\ufffe\U000e0041"
+
+
 @pytest.mark.django_db
 class TestText:
+    def test_names_may_join_letters(self) -> None:
+        assert reasons(csv_intake.text("name", 64), ["می\u200cخواهم"]) == [""]
+
     def test_the_worked_table(self) -> None:
         worked = [
             ("P-1", ""),
@@ -207,6 +214,7 @@ class TestText:
             ("a\u202eb", "control_character"),
             ("a\u200bb", "control_character"),
             ("\ufeffa", "control_character"),
+            *((f"P1{unseen}", "control_character") for unseen in UNSEEN_IN_NUMBERS),
             ("x" * 64, ""),
             ("账" * 64, ""),
             ("x" * 65, "too_long"),
