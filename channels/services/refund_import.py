@@ -33,7 +33,8 @@ def run(
     Store the refunds of a file, all or none, ready to be booked (`clearing.clear_all`).
 
     A refund finds its payment over all merchants; where two have the number and the row names no
-    merchant it is `ambiguous_payment`, but for what is stored already. Refunds never exceed their payment (I10).
+    merchant it is `ambiguous_payment`, but for what is stored already. Refunds never exceed their
+    payment (I10).
 
     Raises: FileRefused naming every bad row.
     Rule:   REF-1 to REF-3 (docs/rules/refunds.md), IMP-1 to IMP-6 (docs/rules/imports.md).

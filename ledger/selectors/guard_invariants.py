@@ -132,6 +132,8 @@ SELECT r.merchant_id, min(r.currency), 'entry ' || r.id, 'the mirror of entry ' 
  GROUP BY r.merchant_id, r.id, r.reverses_id, r.account_id, r.amount_minor, r.side
 HAVING sum(r.weight) <> 0"""
 
+# Append-only tables have their triggers; and no trigger of any table is off, be it of states, of a
+# foreign key or of history.
 _TRIGGERS: Final = """
 SELECT NULL::bigint AS merchant_id, '' AS currency, w.tablename || ' ' || g.name AS subject,
        'on' AS expected, CASE WHEN t.oid IS NULL THEN 'missing' ELSE 'off' END AS found
@@ -139,7 +141,11 @@ SELECT NULL::bigint AS merchant_id, '' AS currency, w.tablename || ' ' || g.name
  CROSS JOIN (VALUES ('refuse_change'), ('refuse_truncate')) AS g (name)
   LEFT JOIN pg_trigger t ON t.tgrelid = ('public.' || w.tablename)::regclass
    AND t.tgname = g.name AND t.tgfoid = 'public.foundation_refuse_change'::regproc
- WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')"""
+ WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A')
+UNION
+SELECT NULL, '', c.relname || ' ' || t.tgname, 'on', 'off'
+  FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+ WHERE c.relnamespace = 'public'::regnamespace AND t.tgenabled NOT IN ('O', 'A')"""
 
 _FILES: Final = (
     ("foundation", "guards"),

@@ -51,7 +51,20 @@ SELECT i.merchant_id, i.currency, 'hold of item ' || i.id, 'open, ' || i.net_min
   FROM settlement_item i
   LEFT JOIN ledger_hold h ON h.merchant_id = i.merchant_id AND h.id = i.hold_id
  WHERE i.state IN ('FROZEN', 'HELD_BACK') AND i.net_minor > 0
-   AND (h.state IS DISTINCT FROM 'OPEN' OR h.amount_minor <> i.net_minor)"""
+   AND (h.state IS DISTINCT FROM 'OPEN' OR h.amount_minor <> i.net_minor)
+UNION ALL
+SELECT i.merchant_id, i.currency, 'hold of item ' || i.id, 'captured, ' || i.net_minor,
+       coalesce(concat_ws(', ', lower(h.state), h.captured_minor || ' of ' || h.amount_minor),
+                'none')
+  FROM settlement_item i
+  LEFT JOIN ledger_hold h ON h.merchant_id = i.merchant_id AND h.id = i.hold_id
+ WHERE i.state IN ('POSTED', 'PAYING', 'CLOSED') AND i.net_minor > 0
+   AND (h.state, h.amount_minor, h.captured_minor, h.entry_id)
+       IS DISTINCT FROM ('CAPTURED', i.net_minor, i.net_minor, i.entry_id)
+UNION ALL
+SELECT i.merchant_id, i.currency, 'item ' || i.id, 'posted, since it is booked', lower(i.state)
+  FROM settlement_item i
+ WHERE i.state IN ('COLLECTED', 'FROZEN', 'HELD_BACK') AND i.entry_id IS NOT NULL"""
 
 _OPEN_DUES: Final = """
 WITH open AS (

@@ -32,6 +32,13 @@ SELECT w.merchant_id, w.currency, w.number AS subject,
  WHERE w.status IN ('REVIEW', 'HELD', 'PAYING')
    AND (h.state, h.amount_minor) IS DISTINCT FROM ('OPEN', w.amount_minor + w.fee_minor)
 UNION ALL
+SELECT w.merchant_id, w.currency, w.number, 'a hold of ' || w.amount_minor + w.fee_minor,
+       coalesce(h.state || ' ' || h.amount_minor, 'none')
+  FROM settlement_withdrawal w
+  LEFT JOIN ledger_hold h ON h.merchant_id = w.merchant_id AND h.id = w.hold_id
+ WHERE w.status NOT IN ('CREATED', 'REVIEW', 'HELD', 'PAYING')
+   AND h.amount_minor IS DISTINCT FROM w.amount_minor + w.fee_minor
+UNION ALL
 SELECT a.merchant_id, a.currency, a.number, 'a withdrawal that is being paid', w.status
   FROM settlement_payout_attempt a
   JOIN settlement_withdrawal w ON w.merchant_id = a.merchant_id AND w.id = a.withdrawal_id
@@ -172,7 +179,24 @@ SELECT w.merchant_id, w.currency, w.number AS subject, 'a token of its own' AS e
         OR EXISTS (
           SELECT FROM settlement_withdrawal o
            WHERE o.merchant_id = w.merchant_id AND o.authority = 'TOKEN' AND o.id <> w.id
-             AND o.authority_reference = w.authority_reference))"""
+             AND o.authority_reference = w.authority_reference))
+UNION ALL
+SELECT w.merchant_id, w.currency, w.number, 'a standing instruction to this payee',
+       w.authority_reference
+  FROM settlement_withdrawal w
+ WHERE w.authority = 'STANDING_INSTRUCTION' AND NOT EXISTS (
+     SELECT FROM settlement_standing_instruction s
+      WHERE s.merchant_id = w.merchant_id AND s.currency = w.currency
+        AND s.bank_account_id = w.bank_account_id
+        AND concat('SI', s.merchant_id, '-', s.currency, '-', s.version) = w.authority_reference)
+UNION ALL
+SELECT w.merchant_id, w.currency, w.number, 'a key of this merchant or of the institution',
+       w.authority_reference
+  FROM settlement_withdrawal w
+ WHERE w.authority = 'SIGNED_REQUEST' AND NOT EXISTS (
+     SELECT FROM merchants_api_key k
+      WHERE 'key:' || k.prefix = w.authority_reference
+        AND (k.kind = 'INSTITUTION' OR k.kind = 'MERCHANT' AND k.merchant_id = w.merchant_id))"""
 
 
 def _findings(check: str, message: str, statement: str) -> Iterator[Finding]:
