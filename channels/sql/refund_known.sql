@@ -1,5 +1,5 @@
--- A row whose payment two merchants have by now, but which is stored to the letter: the same content
--- again is known, whoever took the number since.
+-- A row whose payment two merchants have by now, but which is stored to the letter: the same
+-- content again is known, whoever took the number since.
 UPDATE pg_temp.intake_refund_found f
    SET matches = 1, payment_id = k.payment_id, merchant_id = k.merchant_id, currency = k.currency,
        amount_minor = k.paid_minor, captured_at = k.captured_at
