@@ -19,12 +19,18 @@ class FoundationConfig(AppConfig):
         from foundation import guards
         from foundation.admin import menu
         from foundation.registries import append_only_tables, approval_actions
-        from foundation.services import mfa_reset
+        from foundation.services import approval_policy, delegation, mfa_reset
 
         menu.fill()
-        approval_actions.register(mfa_reset.ACTION, mfa_reset.APPROVAL_ACTION)
         append_only_tables.register(
             "foundation",
-            ("foundation_approval_decision", "foundation_audit_event", "foundation_history"),
+            (
+                "foundation_approval_attachment",
+                "foundation_approval_decision",
+                "foundation_audit_event",
+                "foundation_history",
+            ),
         )
+        for noun in (approval_policy, delegation, mfa_reset):
+            approval_actions.register(noun.ACTION, noun.APPROVAL_ACTION)
         post_migrate.connect(guards.keep_merchants, sender=self)

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
 from foundation.money import Money
 
 if TYPE_CHECKING:
@@ -64,8 +67,21 @@ class Registry(Generic[T]):
         return len(self._items)
 
 
+class Risk(TextChoices):
+    """How much harm a kind of proposal can do; the inbox shows it and lists by it."""
+
+    LOW = "LOW", _("low")
+    MEDIUM = "MEDIUM", _("medium")
+    HIGH = "HIGH", _("high")
+
+
 def _nothing_to_undo(approval: Approval, at: datetime) -> None:
     """Leave the world as it is: most refused proposals had no effect yet."""
+
+
+def _nobody_gains(approval: Approval) -> frozenset[str]:
+    """Most proposals are in nobody's personal favour."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,8 @@ class ApprovalAction:
     `apply` runs in the transaction of the deciding approval and may refuse by DomainError (then
     nothing is decided); `refuse` runs in the transaction that rejects, withdraws or expires it;
     `describe` says it in one sentence in the reader's language; `permission` is what a checker must
-    hold ("" asks for none).
+    hold ("" asks for none). `title` names the kind for people; `gains(approval)` returns the ids of
+    persons in whose favour it is, who may not decide on it, as the maker may not.
     """
 
     name: str
@@ -84,6 +101,9 @@ class ApprovalAction:
     describe: Callable[[Approval], str]
     refuse: Callable[[Approval, datetime], None] = _nothing_to_undo
     permission: str = ""
+    title: str | Promise = ""
+    risk: Risk = Risk.MEDIUM
+    gains: Callable[[Approval], frozenset[str]] = _nobody_gains
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +265,12 @@ overview_panels: Registry[Callable[[datetime], Panel]] = Registry("overview_pane
 fact_pages: Registry[str] = Registry("fact_pages")  # names of the admin's pages, by fact kind
 search_providers: Registry[SearchProvider] = Registry("search_providers")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")
+
+
+def title_of(action: str) -> str:
+    """Return what people call a kind of proposal; its name where it has no title."""
+    found = approval_actions.get(action).title if action in approval_actions else ""
+    return str(found) or action
 
 
 def announce(event: str, *, merchant_ids: Sequence[int], payload: Mapping[str, Any]) -> None:

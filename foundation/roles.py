@@ -33,8 +33,13 @@ class Role:
 
 
 _BUSINESS: Final = ("merchants", "ledger", "channels", "settlement")
-_PROPOSALS: Final = ("foundation.approval", "foundation.approvalpolicy", "foundation.businessday")
 _ACCOUNTS: Final = ("foundation.user", "foundation.signin")
+_PROPOSALS: Final = (
+    "foundation.approval",
+    "foundation.approvalpolicy",
+    "foundation.businessday",
+    "foundation.delegation",
+)
 _MACHINE: Final = ("foundation.job", "foundation.outboxmessage")
 
 ROLES: Final[Mapping[str, Role]] = {
@@ -45,6 +50,7 @@ ROLES: Final[Mapping[str, Role]] = {
         (
             "merchants.add_application",
             "foundation.propose_mfa_reset",
+            "foundation.change_approvalpolicy",
             "merchants.change_apikey",
             "merchants.change_application",
             "merchants.change_bankaccount",
@@ -70,6 +76,8 @@ ROLES: Final[Mapping[str, Role]] = {
         (
             "foundation.approve_mfa_reset",
             "merchants.approve_application",
+            "foundation.approve_approvalpolicy",
+            "foundation.approve_delegation",
             "merchants.approve_bankaccount",
             "settlement.approve_payoutstatus",
             "settlement.approve_standinginstruction",
@@ -105,6 +113,11 @@ ROLES: Final[Mapping[str, Role]] = {
 def title_of(name: str) -> str:
     """Return a role in the reader's language; a group of another name as it is."""
     return str(ROLES[name].title) if name in ROLES else name
+
+
+def holders(permission: str) -> str:
+    """Return the roles that hold a permission, in the reader's language; "" where none does."""
+    return ", ".join(str(role.title) for role in ROLES.values() if permission in role.may)
 
 
 def sync(*, using: str = "default") -> dict[str, int]:

@@ -6,30 +6,29 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.utils.http import content_disposition_header
 from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
 
-from foundation import clock, registries
+from foundation import clock, registries, roles
 from foundation.admin import columns, filters
-from foundation.admin.keyset import Keyset, KeysetAdmin
-from foundation.admin.readonly import ReadOnlyAdmin, Step
+from foundation.admin.keyset import Keyset, KeysetAdmin, Search
+from foundation.admin.readonly import Step
+from foundation.admin.waiting import changes
 from foundation.admin.work_items import decidable
-from foundation.models import Approval, ApprovalPolicy, User
+from foundation.models import Approval, User
+from foundation.registries import Risk
 from foundation.services import approval as approvals
+from foundation.services import attachment as attachments
 
-MENU = [
-    ("foundation_approval_changelist", _("Approvals"), "approval", "foundation.view_approval"),
-    (
-        "foundation_approvalpolicy_changelist",
-        _("Approval tiers"),
-        "stairs",
-        "foundation.view_approvalpolicy",
-    ),
-]
+MENU = [("foundation_approval_changelist", _("Approvals"), "approval", "foundation.view_approval")]
 COLOURS = {
     "PROPOSED": "info",
     "APPROVED": "success",
@@ -37,6 +36,7 @@ COLOURS = {
     "WITHDRAWN": "warning",
     "EXPIRED": "warning",
 }
+RISKS = {"LOW": "info", "MEDIUM": "warning", "HIGH": "danger"}
 
 
 def _decide(request: HttpRequest, row: Approval, reason: str, at: datetime, approve: bool) -> str:
@@ -70,15 +70,16 @@ def _withdraw(request: HttpRequest, row: Approval, reason: str, at: datetime) ->
     return gettext("The proposal is withdrawn.")
 
 
-def _said(value: object) -> object:
-    """Say yes and no in the reader's language; everything else stays as it was proposed."""
-    if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
-    return value
-
-
 def _open(row: Approval) -> bool:
     return row.state == Approval.State.PROPOSED
+
+
+def _risky() -> Q:
+    names = [name for name, one in registries.approval_actions.items() if one.risk == Risk.HIGH]
+    return Q(state="PROPOSED", action__in=names)
+
+
+_SOONEST = Keyset("expires_at", "id")  # of the open ones, by the partial index approval_open
 
 
 class _State(
@@ -86,51 +87,82 @@ class _State(
         "state",
         _("state"),
         {
-            "mine": filters.Choice(
-                _("waits for me"), Q(state="PROPOSED"), Keyset("expires_at", "id")
-            ),
-            "open": filters.Choice(
-                _("waits for a checker"), Q(state="PROPOSED"), Keyset("expires_at", "id")
-            ),
+            "mine": filters.Choice(_("waits for me"), Q(state="PROPOSED"), _SOONEST),
+            "own": filters.Choice(_("proposed by me"), Q(state="PROPOSED"), _SOONEST),
+            "open": filters.Choice(_("waits for a checker"), Q(state="PROPOSED"), _SOONEST),
+            "risky": filters.Choice(_("waits, high risk"), _risky, _SOONEST),
         },
     )
 ):
-    """What waits, for anybody or for the person who asks."""
+    """What waits: for anybody, for the person who asks, of what he made, of high risk."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Approval]) -> QuerySet[Approval]:
         """Leave out, when asked, what this person may not decide or made himself."""
         found: QuerySet[Approval] = super().queryset(request, queryset)
+        user = cast(User, request.user)
         if self.value() == "mine":
-            user = cast(User, request.user)
             found = found.filter(action__in=decidable(user)).exclude(maker_person=user.person_id)
+        elif self.value() == "own":
+            found = found.filter(maker_person=user.person_id)
         return found
+
+
+class _Kind(filters.ChoiceFilter):
+    """By kind of proposal, in the order the index on the action gives."""
+
+    title = _("kind of proposal")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return every registered kind under its title."""
+        return [(name, registries.title_of(name)) for name, _item in _kinds()]
+
+    def keyset(self) -> Keyset | None:
+        """Latest first."""
+        return Keyset("-proposed_at", "-id") if self.value() else None
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the proposals of the kind; an unknown one has none."""
+        if self.value() is None:
+            return queryset
+        known = self.value() in registries.approval_actions
+        return queryset.filter(action=self.value()) if known else queryset.none()
+
+
+def _kinds() -> tuple[tuple[str, Any], ...]:
+    return registries.approval_actions.items()
 
 
 @admin.register(Approval)
 class ApprovalAdmin(KeysetAdmin):
-    """Proposals, latest first; the open ones by the time they expire."""
+    """
+    Proposals, latest first; the open ones by the time they expire.
+
+    Nothing is decided in bulk: a decision carries the hash of the one content that was on the
+    screen, and a list shows none (AP-10).
+    """
 
     keyset = Keyset("-proposed_at", "-id")
     list_display = (
         "what",
         "merchant",
         columns.money("effect_minor", _("money effect"), currency="effect_currency"),
+        "risk",
         columns.state("state", _("state"), COLOURS),
         "maker",
         "age",
-        "proposed_at",
+        "still_needed",
         "expires_at",
     )
-    list_select_related = ("merchant", "maker")
-    list_filter = (
-        _State,
-        filters.merchant("-id"),
-    )
+    list_select_related = ("merchant", "maker", "decisions")
+    list_filter = (_State, _Kind, filters.merchant("-id"))
+    searches = (Search("subject", in_book=True),)
+    search_help_text = _("With a merchant: what the proposal is about, as it is called there")
     fields = (
-        "what", "merchant", "subject", "changes",
+        "what", "kind", "risk", "merchant", "subject", "changes",
         columns.money("effect_minor", _("money effect"), currency="effect_currency"),
-        "reason", "maker", "age", "checkers_needed", "decisions", "state", "proposed_at",
-        "expires_at", "closed_at", "content_sha256", "request_id",
+        "reason", "papers", "maker", "age", "still_needed", "waits_for", "decisions", "state",
+        "proposed_at", "expires_at", "closed_at", "content_sha256", "request_id",
     )  # type: ignore[assignment]  # a column may be a function  # fmt: skip
     steps = (
         Step("approve", _("Approve"), _approve, open_to=_open, reason=_("Remark")),
@@ -150,6 +182,34 @@ class ApprovalAdmin(KeysetAdmin):
         """Call the page by its proposal."""
         return self.what(row)
 
+    def get_urls(self) -> list[Any]:
+        """Add the address of a proposal's papers."""
+        paper = path(
+            "<int:approval_id>/paper/<int:position>/",
+            self.admin_site.admin_view(require_safe(self.paper_view)),
+            name="foundation_approval_paper",
+        )
+        return [paper, *super().get_urls()]
+
+    def paper_view(self, request: HttpRequest, approval_id: int, position: int) -> HttpResponse:
+        """Hand a paper out, as a file to keep and never as a page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = self.get_object(request, str(approval_id))
+        paper = row and attachments.find(
+            merchant_id=row.merchant_id, approval_id=row.pk, position=position
+        )
+        if paper is None:
+            raise Http404
+        headers = {
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Cache-Control": "private, no-store",
+        }
+        answer = HttpResponse(bytes(paper.content), content_type=paper.media_type, headers=headers)
+        answer["Content-Disposition"] = content_disposition_header(True, paper.name) or "attachment"
+        return answer
+
     @admin.display(description=_("proposal"))
     def what(self, row: Approval) -> str:
         """Say the proposal in one sentence."""
@@ -157,25 +217,57 @@ class ApprovalAdmin(KeysetAdmin):
             return f"{row.action} {row.subject}"
         return registries.approval_actions.get(row.action).describe(row)
 
+    @admin.display(description=_("kind of proposal"))
+    def kind(self, row: Approval) -> str:
+        """Name the kind."""
+        return registries.title_of(row.action)
+
+    @admin.display(description=_("risk"))
+    def risk(self, row: Approval) -> Any:
+        """How much harm this kind can do."""
+        known = row.action in registries.approval_actions
+        risk = registries.approval_actions.get(row.action).risk if known else Risk.HIGH
+        return str(risk), str(risk.label)
+
+    risk.label = RISKS  # type: ignore[attr-defined]  # the theme shows a badge
+
     @admin.display(description=_("waits for"))
     def age(self, row: Approval) -> str:
         """How long it has waited for a decision, or did."""
         return timesince(row.proposed_at, row.closed_at or clock.now())
 
+    @admin.display(description=_("checkers"))
+    def still_needed(self, row: Approval) -> str:
+        """How many have approved, of how many."""
+        given = sum(decision.approves for decision in row.decisions.all())
+        return f"{given} / {row.checkers_needed}"
+
+    @admin.display(description=_("who may decide"))
+    def waits_for(self, row: Approval) -> str:
+        """Name the roles that hold the right; whoever made it is left out by the service."""
+        if not _open(row):
+            return "–"
+        return roles.holders(row.permission) or row.permission or "–"
+
     @admin.display(description=_("before and after"))
     def changes(self, row: Approval) -> str:
         """Show every field before and after; what the proposal does not name stays as it is."""
-        whole = {**row.before, **row.after}
-        rows = [
-            (gettext(key.replace("_", " ")), _said(row.before.get(key)), _said(after))
-            for key, after in whole.items()
+        return render_to_string("admin/changes.html", {"rows": changes(row.before, row.after)})
+
+    @admin.display(description=_("attachments"))
+    def papers(self, row: Approval) -> str:
+        """List the papers with their hashes; each is a file to keep."""
+        papers = [
+            (reverse("admin:foundation_approval_paper", args=[row.pk, position]), paper)
+            for position, paper in enumerate(row.attachments)
         ]
-        return render_to_string("admin/changes.html", {"rows": rows})
+        return render_to_string("admin/papers.html", {"papers": papers})
 
     @admin.display(description=_("decisions"))
     def decisions(self, row: Approval) -> str:
-        """Who has decided what, and why."""
-        found = row.decisions.filter(merchant=row.merchant_id).select_related("checker")
+        """Who has decided what, in whose stead, and why."""
+        found = row.decisions.filter(merchant=row.merchant_id)
+        found = found.select_related("checker", "delegation__delegator").order_by("id")
         return render_to_string("admin/decisions.html", {"decisions": found})
 
     def _open_steps(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
@@ -184,16 +276,3 @@ class ApprovalAdmin(KeysetAdmin):
         names = {"withdraw"} if own else {"approve", "reject"}
         offered = super()._open_steps(request, row)
         return [entry for entry in offered if entry["step"].name in names]
-
-
-@admin.register(ApprovalPolicy)
-class ApprovalPolicyAdmin(ReadOnlyAdmin):
-    """From which amount on how many checkers are needed."""
-
-    list_display = (
-        "action",
-        "currency",
-        columns.money("from_amount_minor", _("from amount")),
-        "checkers_needed",
-    )
-    ordering = ("action", "currency", "from_amount_minor")

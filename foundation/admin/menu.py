@@ -61,8 +61,10 @@ def fill() -> None:
     """Register foundation's screens, lines of the menu and queues. Called by `ready()`."""
     from foundation.admin import (
         approval,
+        approval_policy,
         audit,
         business_day,
+        delegation,
         job,
         outbox,
         search,
@@ -72,8 +74,10 @@ def fill() -> None:
     )
 
     admin.site.add_page("find/", search.page, "find")  # type: ignore[attr-defined]
-    register("", [*approval.MENU[:1], *search.MENU])
-    nouns = (audit, business_day, job, outbox, user, sign_in)
-    register(_("Foundation"), [*(line for noun in nouns for line in noun.MENU), *approval.MENU[1:]])
+    admin.site.add_page("approval-tier/", approval_policy.tier_page, "foundation_tier")  # type: ignore[attr-defined]
+    admin.site.add_page("lend/", delegation.lend_page, "foundation_lend")  # type: ignore[attr-defined]
+    register("", [*approval.MENU, *search.MENU])
+    nouns = (audit, business_day, job, outbox, user, sign_in, approval_policy, delegation)
+    register(_("Foundation"), [line for noun in nouns for line in noun.MENU])
     registries.work_items.register("foundation.approvals", work_items.approvals)
     registries.work_items.register("foundation.outbox", work_items.outbox)

@@ -21,7 +21,14 @@ from foundation import clock
 from foundation.admin import columns
 from foundation.admin.related import Link, Related, links
 from foundation.admin.theme import ModelAdmin
+from foundation.admin.waiting import Subjects, waiting
 from foundation.fields import EncryptedTextField
+from foundation.services.attachment import (
+    MOST_BYTES,
+    MOST_PAPERS,
+    AttachmentRefused,
+    NewAttachment,
+)
 
 MAX_REASON = 500
 
@@ -44,7 +51,20 @@ class Step:
     reason: str | Promise = ""  # the label of the reason; "" asks for none
     reason_needed: bool = False
     paper: str | Promise = ""  # the label of the evidence, needed where there is one
+    attachments: bool = False  # offers to add papers; `uploaded(request)` gives them to `run`
     colour: str = "primary"  # or "danger"
+
+
+def uploaded(request: HttpRequest) -> list[NewAttachment]:
+    """
+    Return the papers that came with a step, each read up to just beyond what is accepted.
+
+    Raises AttachmentRefused when there are too many, before any is read.
+    """
+    files = request.FILES.getlist("attachments")
+    if len(files) > MOST_PAPERS:
+        raise AttachmentRefused(_("At most %(most)s attachments.") % {"most": MOST_PAPERS})
+    return [NewAttachment(file.name or "", file.read(MOST_BYTES + 1)) for file in files]
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
@@ -60,6 +80,8 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
     hidden: tuple[str, ...] = ()
     labels: dict[str, str | Promise] = {}  # for columns whose model names none
     shown: dict[str, columns.Column | None] = {}  # shown in place of a column; None hides it
+    # What proposals about a row are called, where it is not `bank_account:7` or its number.
+    approval_subjects: Subjects | None = None
     list_filter_submit = True
     list_fullwidth = True
     list_per_page = 100
@@ -151,6 +173,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         if row is not None:
             context["steps"] = self._open_steps(request, row)
             context["related"] = self.related_links(request, row)
+            context["waiting"] = waiting(request, row, type(self).approval_subjects)
         context |= extra_context or {}
         return super().change_view(request, object_id, form_url, context)
 

@@ -8,10 +8,11 @@ from django.db.models import Count, Min, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from foundation import registries
+from foundation import clock, registries
 from foundation.models import Approval, OutboxMessage, User
 from foundation.money import Money
 from foundation.registries import WorkItem
+from foundation.selectors import delegation as delegations
 
 
 def approvals(user: User) -> Iterable[WorkItem]:
@@ -39,12 +40,17 @@ def approvals(user: User) -> Iterable[WorkItem]:
 
 
 def decidable(user: User) -> list[str]:
-    """Return the kinds of proposals on which somebody may decide, if another person made them."""
-    return [
-        name
-        for name, action in registries.approval_actions.items()
-        if not action.permission or user.has_perm(action.permission)
-    ]
+    """
+    Return the kinds of proposals on which somebody may decide, if another person made them: by a
+    right of his own or one that is lent to him now.
+    """
+    kinds = registries.approval_actions.items()
+    rights = {action.permission for _name, action in kinds if action.permission}
+    held = {right for right in rights if user.has_perm(right)}
+    if held != rights:
+        lent = delegations.lent(to=user, permissions=rights - held, at=clock.now())
+        held |= {one.permission for one in lent}
+    return [name for name, action in kinds if not action.permission or action.permission in held]
 
 
 def outbox(user: User) -> Iterable[WorkItem]:

@@ -129,13 +129,18 @@ class Migration(migrations.Migration):
         sql.migrate_file(
             "foundation",
             "approval",
+            """ALTER TABLE public.foundation_approval DROP CONSTRAINT approval_maker_is_person;
+            ALTER TABLE public.foundation_approval_decision
+              DROP CONSTRAINT approval_checker_is_person, DROP CONSTRAINT approval_decided_content""",
+        ),
+        sql.migrate_file(
+            "foundation",
+            "approval_guard",
             """DROP TRIGGER approval_guard ON public.foundation_approval;
             DROP TRIGGER approval_decision_guard ON public.foundation_approval_decision;
             DROP FUNCTION public.foundation_approval_guard();
             DROP FUNCTION public.foundation_approval_decision_guard();
-            ALTER TABLE public.foundation_approval DROP CONSTRAINT approval_maker_is_person;
-            ALTER TABLE public.foundation_approval_decision
-              DROP CONSTRAINT approval_checker_is_person, DROP CONSTRAINT approval_decided_content""",
+            DROP FUNCTION public.foundation_checkers_needed(text, text, bigint)""",
         ),
         guards.never_deleted("foundation_approval"),
         guards.append_only("foundation_approval_decision"),

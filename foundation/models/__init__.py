@@ -1,6 +1,8 @@
 from foundation.models.approval import Approval, ApprovalDecision, ApprovalPolicy
+from foundation.models.attachment import ApprovalAttachment
 from foundation.models.audit import AuditEvent, History
 from foundation.models.business_day import BusinessDay
+from foundation.models.delegation import Delegation
 from foundation.models.fact import Fact, FactForeignKey
 from foundation.models.idempotency import IdempotencyKey
 from foundation.models.job import Job
@@ -11,10 +13,12 @@ from foundation.models.user import Person, User
 
 __all__ = [
     "Approval",
+    "ApprovalAttachment",
     "ApprovalDecision",
     "ApprovalPolicy",
     "AuditEvent",
     "BusinessDay",
+    "Delegation",
     "Fact",
     "FactForeignKey",
     "History",

@@ -7,8 +7,10 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from foundation.models.delegation import Delegation
 from foundation.models.fact import Fact, FactForeignKey
 from foundation.models.user import Person
 from foundation.money import Money
@@ -19,17 +21,20 @@ class ApprovalPolicy(models.Model):
     How many checkers an action needs from an amount on; without a row it is one (AP-6).
 
     Reference data. Amounts are minor units; currency "" holds for every currency without its own.
+    A row is written only by an approval, which it names: the database compares them (AP-11).
     """
 
     action = models.CharField(_("action"), max_length=100)
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     from_amount_minor = models.BigIntegerField(_("from amount"), default=0)
     checkers_needed = models.PositiveSmallIntegerField(_("checkers"), default=1)
+    approval_id = models.BigIntegerField(_("approval"), null=True)
 
     class Meta:
         db_table = "foundation_approval_policy"
         verbose_name = _("approval tier")
         verbose_name_plural = _("approval tiers")
+        permissions = [("approve_approvalpolicy", _("Can approve approval tiers"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["action", "currency", "from_amount_minor"], name="approval_policy_tier"
@@ -70,6 +75,9 @@ class Approval(Fact):
     effect_minor = models.BigIntegerField(_("money effect"), null=True)
     effect_currency = models.CharField(_("currency"), max_length=3, blank=True)
     reason = models.TextField(_("reason"))
+    # name, media_type, size_bytes and sha256 of each; the bytes are ApprovalAttachments
+    attachments = models.JSONField(_("attachments"), default=list)
+    permission = models.CharField(_("right of the checker"), max_length=150, blank=True)
     maker = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("maker")
     )
@@ -117,6 +125,8 @@ class Approval(Fact):
                 fields=["expires_at"], condition=Q(state="PROPOSED"), name="approval_open"
             ),
             models.Index(fields=["-proposed_at", "-id"], name="approval_newest"),
+            models.Index(fields=["action", "-proposed_at", "-id"], name="approval_by_action"),
+            models.Index(fields=["merchant", "subject", "-id"], name="approval_by_subject"),
         ]
 
     def __str__(self) -> str:
@@ -135,7 +145,8 @@ class ApprovalDecision(Fact):
     One checker's word on one proposal, with the hash of the content that was shown to him.
 
     Append-only. The database holds: checker and person belong together, the person is not the
-    maker's, the content is the proposal's, the proposal was open.
+    maker's, the content is the proposal's, the proposal was open. A delegate decides under his own
+    name; `authority_person` is then who lent him the right, and each right speaks once.
     """
 
     approval = FactForeignKey(Approval, models.PROTECT, related_name="decisions")
@@ -144,6 +155,15 @@ class ApprovalDecision(Fact):
     )
     checker_person = models.ForeignKey(Person, models.PROTECT, related_name="+")
     maker_person = models.ForeignKey(Person, models.PROTECT, related_name="+")
+    delegation = models.ForeignKey(
+        Delegation, models.PROTECT, related_name="+", null=True, verbose_name=_("delegation")
+    )
+    delegator_person = models.ForeignKey(Person, models.PROTECT, related_name="+", null=True)
+    authority_person = models.GeneratedField(
+        expression=Coalesce("delegator_person", "checker_person"),
+        output_field=models.UUIDField(),
+        db_persist=True,
+    )
     approves = models.BooleanField(_("approves"))
     reason = models.TextField(_("reason"), blank=True)
     content_sha256 = models.CharField(_("hash of the content"), max_length=64)
@@ -159,8 +179,21 @@ class ApprovalDecision(Fact):
             models.UniqueConstraint(
                 fields=["merchant", "approval", "checker_person"], name="approval_decides_once"
             ),
+            models.UniqueConstraint(
+                fields=["merchant", "approval", "authority_person"],
+                name="approval_right_speaks_once",
+            ),
             models.CheckConstraint(
                 condition=~Q(maker_person=F("checker_person")), name="approval_two_persons"
+            ),
+            models.CheckConstraint(
+                condition=Q(delegator_person=None) | ~Q(maker_person=F("delegator_person")),
+                name="approval_not_for_its_maker",
+            ),
+            models.CheckConstraint(
+                condition=Q(delegation=None, delegator_person=None)
+                | Q(delegation__isnull=False, delegator_person__isnull=False),
+                name="approval_delegated_by_somebody",
             ),
         ]
 

@@ -5,7 +5,7 @@ Maker and checker: propose, decide, withdraw, expire. One engine for everything 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 
 from config.errors import DomainError, Forbidden, NotFound
 from foundation import actor, canonical, registries
-from foundation.models import Approval, ApprovalDecision, ApprovalPolicy, User
+from foundation.models import Approval, ApprovalDecision, ApprovalPolicy, Delegation, User
 from foundation.money import Money
+from foundation.selectors import delegation as delegations
+from foundation.services import attachment as attached
 
 State = Approval.State
 
@@ -37,6 +39,12 @@ class CheckerNotAllowed(Forbidden):
     """The checker does not hold the permission this action asks of him."""
 
     code = "checker_not_allowed"
+
+
+class CheckerGains(Forbidden):
+    """The checker is somebody the proposal is in favour of."""
+
+    code = "checker_gains"
 
 
 class MakerOnly(Forbidden):
@@ -81,14 +89,19 @@ def propose(
     maker: User,
     at: datetime,
     expires_at: datetime,
+    attachments: Sequence[attached.NewAttachment] = (),
+    checkers_at_least: int = 1,
 ) -> Approval:
     """
     Freeze a proposal for a registered action; nothing happens until enough others approve it.
 
-    Raises AlreadyProposed while one is open for the same subject; NotRegistered (a bug).
-    Rule: AP-1, AP-2, AP-6 (docs/rules/approvals.md).
+    The papers in `attachments` are part of what is decided on. `checkers_at_least` asks for more
+    persons than the tier does, never for fewer.
+    Raises AlreadyProposed while one is open for the same subject; AttachmentRefused; NotRegistered
+    (a bug). Rule: AP-1, AP-2, AP-6, AP-9 (docs/rules/approvals.md).
     """
-    registries.approval_actions.get(action)
+    permission = registries.approval_actions.get(action).permission
+    papers = attached.accept(attachments)
     who = actor.current()
     approval = Approval(
         merchant_id=merchant_id,
@@ -99,9 +112,11 @@ def propose(
         effect_minor=None if money_effect is None else money_effect.minor,
         effect_currency="" if money_effect is None else money_effect.currency,
         reason=reason,
+        attachments=[paper.described() for paper in papers],
+        permission=permission,
         maker=maker,
         maker_person_id=maker.person_id,
-        checkers_needed=checkers_needed(action, money_effect),
+        checkers_needed=max(checkers_needed(action, money_effect), checkers_at_least),
         proposed_at=at,
         expires_at=expires_at,
         actor=who.name,
@@ -111,6 +126,7 @@ def propose(
     try:
         with transaction.atomic():
             approval.save(force_insert=True)
+            attached.store(approval, papers)
     except IntegrityError as refused:
         if "approval_one_open" not in str(refused):
             raise
@@ -134,14 +150,15 @@ def decide(
     Record one checker's word; with enough of them apply the action in this very transaction.
 
     `seen_sha256` is the `content_sha256` that was on the checker's screen.
-    Raises NotFound, ApprovalClosed, ApprovalExpired, SelfApprovalForbidden, CheckerNotAllowed,
-    AlreadyDecided, ContentChanged, and whatever the action refuses with (then nothing is decided).
-    Rule: AP-3 to AP-5 (docs/rules/approvals.md).
+    A checker without the right himself uses one that was lent to him, under his own name.
+    Raises NotFound, ApprovalClosed, ApprovalExpired, SelfApprovalForbidden, CheckerGains,
+    CheckerNotAllowed, AlreadyDecided, ContentChanged, and whatever the action refuses with (then
+    nothing is decided). Rule: AP-3 to AP-5, AP-8 (docs/rules/approvals.md).
     """
     with transaction.atomic(durable=True):
         approval = _locked(approval_id, merchant_id)
         _require_open(approval, at)
-        _require_checker(approval, checker)
+        delegation = _require_checker(approval, checker, at)
         _require_same_content(approval, seen_sha256)
         who = actor.current()
         ApprovalDecision.objects.create(
@@ -150,6 +167,8 @@ def decide(
             checker=checker,
             checker_person_id=checker.person_id,
             maker_person_id=approval.maker_person_id,
+            delegation=delegation,
+            delegator_person_id=None if delegation is None else delegation.delegator_person_id,
             approves=approve,
             reason=reason,
             content_sha256=approval.content_sha256,
@@ -223,6 +242,7 @@ def content_sha256(approval: Approval) -> str:
             "maker": approval.maker_id,
             "proposed_at": approval.proposed_at.astimezone(UTC),
             "expires_at": approval.expires_at.astimezone(UTC),
+            **({"attachments": approval.attachments} if approval.attachments else {}),
         }
     ).hex()
 
@@ -251,14 +271,36 @@ def _closed(approval: Approval) -> ApprovalClosed:
     )
 
 
-def _require_checker(approval: Approval, checker: User) -> None:
+def _require_checker(approval: Approval, checker: User, at: datetime) -> Delegation | None:
+    """Return the delegation under which somebody may decide, None if the right is his own."""
     if approval.maker_person_id == checker.person_id:
         raise SelfApprovalForbidden(_("You made this proposal; another person must decide."))
-    permission = registries.approval_actions.get(approval.action).permission
-    if permission and not checker.has_perm(permission):
-        raise CheckerNotAllowed(_("You may not decide on this kind of proposal."))
-    if _decisions(approval).filter(checker_person_id=checker.person_id).exists():
+    action = registries.approval_actions.get(approval.action)
+    gain = action.gains(approval)
+    if str(checker.person_id) in gain:
+        raise CheckerGains(_("This proposal is in your favour; another person must decide."))
+    spoken = {
+        person
+        for decision in _decisions(approval)
+        for person in (decision.checker_person_id, decision.authority_person)
+    }
+    if checker.person_id in spoken:
         raise AlreadyDecided(_("You have decided on this already; another person is needed."))
+    if not action.permission or checker.has_perm(action.permission):
+        return None
+    lent = delegations.lent(to=checker, permissions=[action.permission], at=at)
+    if not lent:
+        raise CheckerNotAllowed(_("You may not decide on this kind of proposal."))
+    others = [one for one in lent if one.delegator_person_id != approval.maker_person_id]
+    if not others:
+        raise SelfApprovalForbidden(
+            _("Your right comes from who made this proposal; another person must decide.")
+        )
+    for one in others:
+        person = one.delegator_person_id
+        if person not in spoken and str(person) not in gain:
+            return one
+    raise AlreadyDecided(_("The right that was lent to you was used here already."))
 
 
 def _decisions(approval: Approval) -> QuerySet[ApprovalDecision]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import columns, filters
 from foundation.admin.keyset import KeysetAdmin
-from foundation.admin.readonly import Step
+from foundation.admin.readonly import Step, uploaded
 from foundation.models import User
 from merchants.models import BankAccount
 from merchants.services import bank_account as bank_accounts
@@ -38,6 +38,7 @@ def _propose(request: HttpRequest, row: BankAccount, reason: str, at: datetime) 
         maker=cast(User, request.user),
         at=at,
         expires_at=at + DECIDE_WITHIN,
+        attachments=uploaded(request),
     )
     return gettext("Proposed; another person decides in the approvals.")
 
@@ -76,6 +77,7 @@ class BankAccountAdmin(KeysetAdmin):
             permission="merchants.change_bankaccount",
             reason=_("Reason"),
             reason_needed=True,
+            attachments=True,
         ),
         Step(
             "disable",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.errors import DomainError, Malformed, NotFound
 from foundation import actor, crypto, money, registries
 from foundation.models import Approval, User
-from foundation.registries import ApprovalAction
+from foundation.registries import ApprovalAction, Risk
 from foundation.services import approval as approvals
 from foundation.services import audit
+from foundation.services.attachment import NewAttachment
 from merchants.models import BankAccount
 
 APPROVE: Final = "merchants.bank_account_approve"
@@ -168,6 +171,7 @@ def propose(
     maker: User,
     at: datetime,
     expires_at: datetime,
+    attachments: Sequence[NewAttachment] = (),
 ) -> Approval:
     """
     Propose to verify an account (and to approve it as payee); another person decides.
@@ -191,6 +195,7 @@ def propose(
         maker=maker,
         at=at,
         expires_at=expires_at,
+        attachments=attachments,
     )
 
 
@@ -210,7 +215,12 @@ def _describe(approval: Approval) -> str:
 
 
 APPROVAL_ACTION: Final = ApprovalAction(
-    APPROVE, _apply, _describe, permission="merchants.approve_bankaccount"
+    APPROVE,
+    _apply,
+    _describe,
+    permission="merchants.approve_bankaccount",
+    title=gettext_lazy("Bank account"),
+    risk=Risk.HIGH,
 )
 
 

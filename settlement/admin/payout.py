@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
-from foundation.admin.readonly import Step
+from foundation.admin.readonly import Step, uploaded
 from foundation.admin.related import Related
 from foundation.models import User
 from settlement.models import BankLine, PayoutAttempt, PayoutCase, PayoutStatement
@@ -63,6 +63,7 @@ def _propose(outcome: PayoutAttempt.Status) -> Callable[[HttpRequest, Any, str, 
             evidence=request.POST.get("paper", ""),
             maker=cast(User, request.user),
             at=at,
+            attachments=uploaded(request),
         )
         return gettext("Proposed; another person decides in the approvals.")
 
@@ -79,6 +80,7 @@ def _decision(name: str, label: Any, outcome: PayoutAttempt.Status, *before: str
         reason=_("Reason"),
         reason_needed=True,
         paper=_("Evidence"),
+        attachments=True,
     )
 
 

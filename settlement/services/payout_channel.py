@@ -9,13 +9,14 @@ from typing import Any, Final
 from django.conf import settings
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from channels.adapters.base import Adapter, Kind
 from channels.adapters.simulator import Simulator
 from config.errors import DomainError, NotFound
 from foundation import actor
 from foundation.models import Approval, User
-from foundation.registries import ApprovalAction
+from foundation.registries import ApprovalAction, Risk
 from foundation.services import approval as approvals
 from merchants.services import house
 from settlement.models import PayoutChannel, PayoutStatus
@@ -117,7 +118,12 @@ def _describe_status(approval: Approval) -> str:
 
 
 STATUS_ACTION: Final = ApprovalAction(
-    CHANGE_STATUS, _apply_status, _describe_status, permission="settlement.approve_payoutstatus"
+    CHANGE_STATUS,
+    _apply_status,
+    _describe_status,
+    permission="settlement.approve_payoutstatus",
+    title=gettext_lazy("Meaning of a channel's code"),
+    risk=Risk.HIGH,
 )
 
 

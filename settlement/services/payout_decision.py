@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from channels.adapters.base import Evidence, Kind
 from config.errors import DomainError, Malformed, NotFound
 from foundation.models import Approval, User
-from foundation.registries import ApprovalAction
+from foundation.registries import ApprovalAction, Risk
 from foundation.services import approval as approvals
+from foundation.services.attachment import NewAttachment
 from settlement.models import BankLine, PayoutAttempt, PayoutCase, PayoutEvidence, Withdrawal
 from settlement.services import payee as payees
 from settlement.services import payout_case as cases
@@ -54,6 +56,7 @@ def propose(
     evidence: str,
     maker: User,
     at: datetime,
+    attachments: Sequence[NewAttachment] = (),
 ) -> Approval:
     """
     Propose what became of an attempt that is UNKNOWN or DISPUTED; another person decides.
@@ -87,6 +90,7 @@ def propose(
         maker=maker,
         at=at,
         expires_at=at + LASTS,
+        attachments=attachments,
     )
 
 
@@ -258,4 +262,11 @@ _KINDS: Final = {
     Status.FAILED: Kind.FAILED_CODE,
     Status.RETURNED: Kind.RETURNED,
 }
-ACTION: Final = ApprovalAction(RESOLVE, _apply, _describe, permission="settlement.resolve_payout")
+ACTION: Final = ApprovalAction(
+    RESOLVE,
+    _apply,
+    _describe,
+    permission="settlement.resolve_payout",
+    title=gettext_lazy("What became of a payout"),
+    risk=Risk.HIGH,
+)

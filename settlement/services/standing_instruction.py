@@ -10,12 +10,13 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.errors import DomainError, NotFound
 from foundation import actor, clock
 from foundation.models import Approval, User
 from foundation.money import Money
-from foundation.registries import ApprovalAction
+from foundation.registries import ApprovalAction, Risk
 from foundation.services import approval as approvals
 from foundation.services import audit
 from ledger.selectors import balance as balances
@@ -296,5 +297,7 @@ ACTION: Final = ApprovalAction(
     _apply,
     _describe,
     refuse=_refuse,
+    title=gettext_lazy("Standing instruction"),
+    risk=Risk.HIGH,
     permission="settlement.approve_standinginstruction",
 )

@@ -8,6 +8,7 @@ from typing import Final
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.errors import DomainError, NotFound
 from foundation.models import Approval, ApprovalPolicy, Person, User
@@ -195,5 +196,10 @@ def _describe(approval: Approval) -> str:
 
 
 ACTION: Final = ApprovalAction(
-    REVIEW, _apply, _describe, refuse=_refuse, permission="settlement.approve_withdrawal"
+    REVIEW,
+    _apply,
+    _describe,
+    refuse=_refuse,
+    permission="settlement.approve_withdrawal",
+    title=gettext_lazy("Large withdrawal"),
 )

@@ -15,6 +15,7 @@ from tests.databases import PACKAGES
 REFERENCE = {
     "foundation.ApprovalPolicy",
     "foundation.BusinessDay",
+    "foundation.Delegation",
     "foundation.History",
     "foundation.Job",
     "foundation.Person",

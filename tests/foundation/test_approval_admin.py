@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from foundation import clock
@@ -101,6 +104,94 @@ class TestInbox:
         assert "/step/withdraw/" in text
         assert "/step/approve/" not in text
         assert Approval.objects.get().state == "WITHDRAWN"
+
+    def test_says_the_risk_who_may_decide_and_how_many_are_needed(self, checker, proposal):
+        page = door(checker).get(reverse("admin:foundation_approval_change", args=[proposal.pk]))
+        text = page.content.decode()
+
+        assert "high" in text
+        assert "checker" in text
+        assert "0 / 1" in text
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("state=open", 1),
+            ("state=mine", 1),
+            ("state=own", 0),
+            ("state=risky", 1),
+            ("kind=merchants.bank_account_approve", 1),
+            ("kind=settlement.withdrawal", 0),
+            ("kind=nobody.knows", 0),
+        ],
+    )
+    def test_is_read_by_state_risk_and_kind(self, checker, proposal, query, found):
+        address = reverse("admin:foundation_approval_changelist") + f"?{query}"
+
+        assert len(door(checker).get(address).context["cl"].result_list) == found
+
+    def test_costs_the_same_for_one_and_for_twenty(self, checker, maker, proposal):
+        def cost() -> int:
+            with CaptureQueriesContext(connection) as captured:
+                client.get(reverse("admin:foundation_approval_changelist") + "?state=open")
+            return len(captured)
+
+        client = door(checker)
+        client.get(reverse("admin:foundation_approval_changelist"))
+        one = cost()
+        for number in range(20):
+            account = BankAccountFactory(
+                status="UNVERIFIED",
+                approved_payee=False,
+                verified_at=None,
+                number=f"62258802123400{number:02}",
+            )
+            bank_accounts.propose(
+                merchant_id=account.merchant_id,
+                bank_account_id=account.id,
+                approved_payee=True,
+                reason="r",
+                maker=maker,
+                at=clock.now(),
+                expires_at=clock.now() + timedelta(days=1),
+            )
+
+        assert cost() == one
+
+    def test_offers_nothing_in_bulk(self, checker, proposal):
+        address = reverse("admin:foundation_approval_changelist")
+        sent = {"action": "approve", "_selected_action": [proposal.pk]}
+
+        page = door(checker).post(address, sent)
+        assert 'name="action"' not in page.content.decode()
+        assert Approval.objects.get().state == "PROPOSED"
+
+
+class TestThePageOfTheObject:
+    def test_shows_since_when_by_whom_and_what_changes(self, checker, maker, proposal):
+        account = BankAccount.objects.get()
+        address = reverse("admin:merchants_bankaccount_change", args=[account.pk])
+        (waits,) = door(checker).get(address).context["waiting"]
+        text = door(checker).get(address).content.decode()
+
+        assert waits.maker == str(maker)
+        assert ("approved payee", "no", "yes") in waits.changes
+        assert "Waits for a checker" in text
+        decide(checker, proposal, "approve")
+        assert door(checker).get(address).context["waiting"] == []
+
+    def test_of_the_merchant_shows_all_of_his_book_and_of_nobody_else(self, checker, proposal):
+        other = BankAccountFactory(number="6225880212340000")
+        for merchant, found in ((proposal.merchant, 1), (other.merchant, 0)):
+            address = reverse("admin:merchants_merchant_change", args=[merchant.pk])
+            assert len(door(checker).get(address).context["waiting"]) == found
+
+    def test_is_silent_to_who_may_not_see_proposals(self, proposal):
+        clerk = UserFactory(is_staff=True)
+        clerk.user_permissions.add(Permission.objects.get(codename="view_bankaccount"))
+        address = reverse("admin:merchants_bankaccount_change", args=[BankAccount.objects.get().pk])
+
+        assert door(clerk).get(address).context["waiting"] == []
 
 
 class TestStep:

@@ -5,10 +5,12 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from config.errors import DomainError, NotFound
 from foundation import registries, sql
-from foundation.models import Approval, ApprovalDecision, ApprovalPolicy
+from foundation.models import Approval, ApprovalDecision
 from foundation.money import Money
 from foundation.registries import ApprovalAction
 from foundation.services import approval as approvals
+from foundation.services import approval_policy
+from tests.factories.approval import tier
 from tests.factories.foundation import PersonFactory, UserFactory
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -37,6 +39,7 @@ def _action(monkeypatch):
         refuse=lambda approval, at: applied.append(("refused", approval.id)),
     )
     registry.register("tests.fee", action)
+    registry.register(approval_policy.ACTION, approval_policy.APPROVAL_ACTION)
     monkeypatch.setattr(registries, "approval_actions", registry)
     applied.clear()
 
@@ -200,12 +203,13 @@ class TestTiers:
     @pytest.fixture(autouse=True)
     def _tiers(self, merchant_id):
         for currency, amount, checkers in [("", 0, 1), ("CNY", 0, 1), ("CNY", 100_000_00, 2)]:
-            ApprovalPolicy.objects.create(
-                action="tests.fee",
+            tier(
+                "tests.fee",
                 currency=currency,
                 from_amount_minor=amount,
                 checkers_needed=checkers,
             )
+        applied.clear()
 
     @pytest.mark.parametrize(
         ("effect", "checkers"),
@@ -305,15 +309,30 @@ class TestDatabase:
         with pytest.raises(IntegrityError, match="approval_decided_content"):
             self.word(approval, approval.maker, maker_person_id=PersonFactory().id)
 
-    def test_the_maker_cannot_become_another_person(self, propose):
+    def test_no_account_of_the_maker_can_become_another_person(self, propose):
         maker = UserFactory()
+        second = UserFactory(person=maker.person)
         propose(maker=maker)
 
-        with pytest.raises(IntegrityError, match="approval_maker_is_person"), transaction.atomic():
-            sql.execute(
-                "UPDATE foundation_user SET person_id = %s WHERE id = %s",
-                [PersonFactory().id, maker.id],
-            )
+        for account in (maker, second):
+            with pytest.raises(IntegrityError, match="user_keeps_person"), transaction.atomic():
+                sql.execute(
+                    "UPDATE foundation_user SET person_id = %s WHERE id = %s",
+                    [PersonFactory().id, account.id],
+                )
+
+    def test_a_proposal_cannot_ask_for_fewer_checkers_than_its_tier(self, propose):
+        tier("tests.fee", currency="CNY", from_amount_minor=50_00, checkers_needed=2)
+        made = propose()
+        copied = (
+            "INSERT INTO foundation_approval SELECT * FROM jsonb_populate_record("
+            "NULL::foundation_approval, (SELECT to_jsonb(a) || %s::jsonb"
+            " FROM foundation_approval a WHERE a.id = %s))"
+        )
+        other = f'{{"id": 9000000, "subject": "fee:other", "checkers_needed": 1, "x": {made.id}}}'
+
+        with pytest.raises(DatabaseError, match="approval_tier"), transaction.atomic():
+            sql.execute(copied, [other, made.id])
 
     def test_a_decision_covers_exactly_the_content(self, propose):
         with pytest.raises(IntegrityError, match="approval_decided_content"):

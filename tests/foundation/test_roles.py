@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from foundation import registries, roles
+from foundation import clock, registries, roles
 from foundation.admin.readonly import ReadOnlyAdmin
 from foundation.models import Approval, History, User
 from foundation.services import approval as approvals
@@ -139,7 +139,7 @@ class TestSteps:
         maker.groups.add(Group.objects.get(name="checker"))
 
         with pytest.raises(approvals.SelfApprovalForbidden):
-            approvals._require_checker(proposal, User.objects.get(pk=maker.pk))
+            approvals._require_checker(proposal, User.objects.get(pk=maker.pk), clock.now())
 
 
 class TestTheOverview:

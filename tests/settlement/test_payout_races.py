@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 
 from channels.adapters.base import Kind
 from config.errors import DomainError
-from foundation.models import ApprovalPolicy, User
+from foundation.models import User
 from foundation.money import Money
 from foundation.services import approval as approvals
 from ledger.errors import InsufficientAvailableBalance
@@ -24,6 +24,7 @@ from settlement.services import withdrawal as withdrawals
 from settlement.services import withdrawal_review
 from tests.factories import payout as make
 from tests.factories import settlement as dues
+from tests.factories.approval import tier
 from tests.factories.foundation import UserFactory
 from tests.factories.payout import NOON
 from tests.settlement.attempts import Status, channel, decide, nobody, only, states
@@ -65,7 +66,7 @@ def refusals(results: list[object]) -> list[type]:
 class TestReview:
     @pytest.fixture(autouse=True)
     def _tier(self, cloned_db, nobody):
-        ApprovalPolicy.objects.create(action=withdrawal_review.REVIEW, from_amount_minor=50_00)
+        tier(withdrawal_review.REVIEW, from_amount_minor=50_00)
 
     @pytest.mark.parametrize("other", ["reject", "cancel", "expire", "approve"])
     def test_approved_and_something_else_has_one_end(self, other):

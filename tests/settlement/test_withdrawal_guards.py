@@ -6,7 +6,6 @@ import pytest
 from django.db import transaction
 
 from foundation import sql
-from foundation.models import ApprovalPolicy
 from foundation.money import Money
 from ledger.models import Account
 from merchants.models import BankAccount, Merchant
@@ -15,6 +14,7 @@ from settlement.services import standing_instruction as instructions
 from settlement.services import withdrawal_review
 from settlement.services.withdrawal import ByInstruction
 from tests.factories import payout as make
+from tests.factories.approval import tier
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import BankAccountFactory
 from tests.factories.payout import NOON
@@ -188,7 +188,7 @@ class TestReview:
     def test_is_passed_by_nobody(self):
         account = make.payee(200_00)
         small = make.request(account)
-        ApprovalPolicy.objects.create(action=withdrawal_review.REVIEW, from_amount_minor=50_00)
+        tier(withdrawal_review.REVIEW, from_amount_minor=50_00)
         sql.execute(copied(small, **TestWithdrawal.NEW) + str(small.id))
         sql.execute(
             "SELECT ledger_hold_open(%s, %s, 'withdraw', 5100, 'withdrawal', %s, NULL, '', '', '')",
@@ -207,7 +207,7 @@ class TestReview:
         transaction.set_rollback(True)
 
     def test_is_passed_only_by_an_approval_of_this_amount(self):
-        ApprovalPolicy.objects.create(action=withdrawal_review.REVIEW, from_amount_minor=50_00)
+        tier(withdrawal_review.REVIEW, from_amount_minor=50_00)
         made = make.request(make.payee())
         assert made.status == "REVIEW"
 

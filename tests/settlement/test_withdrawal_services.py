@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 
 from config.errors import Forbidden, NotFound
 from foundation import sql
-from foundation.models import ApprovalPolicy, OutboxMessage
+from foundation.models import OutboxMessage
 from foundation.money import Money
 from foundation.services import approval as approvals
 from ledger.errors import InsufficientAvailableBalance
@@ -24,6 +24,7 @@ from settlement.services import withdrawal as withdrawals
 from settlement.services import withdrawal_review
 from settlement.services.payee import MerchantNotActive, PayeeRefused
 from tests.factories import payout as make
+from tests.factories.approval import tier
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import BankAccountFactory
 from tests.factories.payout import NOON
@@ -40,7 +41,7 @@ def _channel(settings):
 @pytest.fixture
 def reviewed(db):
     """Withdrawals from 50.00 on are reviewed."""
-    ApprovalPolicy.objects.create(action=withdrawal_review.REVIEW, from_amount_minor=50_00)
+    tier(withdrawal_review.REVIEW, from_amount_minor=50_00)
 
 
 def checker():

@@ -9,7 +9,6 @@ import pytest
 from django.db import DatabaseError, close_old_connections, connection, transaction
 
 from foundation import sql
-from foundation.models import ApprovalPolicy
 from foundation.money import Money
 from foundation.services import approval as approvals
 from ledger.errors import InsufficientAvailableBalance
@@ -22,6 +21,7 @@ from settlement.services import payout_fee, withdrawal_review
 from settlement.services import withdrawal as withdrawals
 from settlement.services.transition import IllegalTransition, move_withdrawal
 from tests.factories import payout as make
+from tests.factories.approval import tier
 from tests.factories.foundation import UserFactory
 from tests.factories.payout import NOON
 
@@ -45,9 +45,7 @@ class TestTransitions:
             ways = {"PAYING": "SENDING", "PAID": "SUCCEEDED"}
             return make.attempt(ways.get(status, status)).withdrawal
         if status in ("REVIEW", "REJECTED", "EXPIRED"):
-            ApprovalPolicy.objects.get_or_create(
-                action=withdrawal_review.REVIEW, from_amount_minor=0
-            )
+            tier(withdrawal_review.REVIEW)
         made = make.request(make.payee())
         if status == "REJECTED":
             withdrawal_review.reject(**made.key, checker=checker(), reason="no", at=NOON)

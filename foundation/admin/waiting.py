@@ -1,0 +1,97 @@
+"""On the page of a thing: which proposals about it wait, since when, by whom, and what changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.timesince import timesince
+from django.utils.translation import gettext
+
+from foundation import clock, registries
+from foundation.admin.columns import grouped
+from foundation.models import Approval, Fact
+from foundation.selectors.house import house_id
+
+Subjects = Callable[[Any], Sequence[str]]
+MOST: Final = 20
+_HUMP: Final = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One open proposal as the page of its object shows it."""
+
+    what: str
+    url: str
+    maker: str
+    age: str
+    money: str
+    changes: list[tuple[str, object, object]]
+
+
+def waiting(request: HttpRequest, row: Model, subjects: Subjects | None) -> list[Waiting]:
+    """Return the open proposals about a row, oldest first, to who may see proposals."""
+    if isinstance(row, Approval) or not request.user.has_perm("foundation.view_approval"):
+        return []
+    open_ones = _about(row, subjects).filter(state=Approval.State.PROPOSED).select_related("maker")
+    return [_shown(one) for one in open_ones.order_by("expires_at", "id")[:MOST]]
+
+
+def subjects_of(row: Model) -> list[str]:
+    """
+    Return what proposals call a row: `bank_account:7` by its kind and key, and its own number.
+    """
+    kind = _HUMP.sub("_", type(row).__name__).lower()
+    number = getattr(row, "number", None)
+    own = [number] if isinstance(number, str) and type(number) is str else []
+    return [f"{kind}:{row.pk}", *own]
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, object, object]]:
+    """
+    Return (field, before, after) of every field; what a proposal does not name stays as it is.
+    """
+    return [
+        (gettext(key.replace("_", " ")), _said(before.get(key)), _said(value))
+        for key, value in {**before, **after}.items()
+    ]
+
+
+def _about(row: Model, subjects: Subjects | None) -> QuerySet[Approval]:
+    """
+    Return the proposals about a row: by book and subject, of a merchant all of his book.
+
+    Proposals about what belongs to no merchant lie in the house's book.
+    """
+    if row._meta.label == "merchants.Merchant":
+        return Approval.objects.filter(merchant=row.pk)
+    book: Any = row.merchant_id if isinstance(row, Fact) else house_id()
+    named = list(subjects(row)) if subjects is not None else subjects_of(row)
+    return Approval.objects.filter(merchant=book, subject__in=named)
+
+
+def _shown(one: Approval) -> Waiting:
+    action = registries.approval_actions
+    known = one.action in action
+    moved = one.money_effect
+    return Waiting(
+        what=action.get(one.action).describe(one) if known else f"{one.action} {one.subject}",
+        url=reverse("admin:foundation_approval_change", args=[one.pk]),
+        maker=str(one.maker),
+        age=timesince(one.proposed_at, clock.now()),
+        money="" if moved is None else grouped(moved),
+        changes=[change for change in changes(one.before, one.after) if change[1] != change[2]],
+    )
+
+
+def _said(value: object) -> object:
+    """Say yes and no in the reader's language; everything else stays as it was proposed."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    return value

@@ -1,0 +1,130 @@
+"""Papers of proposals: what is accepted, how they are named, and who may read them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+from config.errors import Malformed
+from foundation import actor
+from foundation.models import Approval, ApprovalAttachment
+
+MOST_BYTES: Final = 5 * 1024 * 1024  # the database refuses more (approval_attachment.sql)
+MOST_PAPERS: Final = 5
+_LONGEST_NAME: Final = 100
+_UNSAFE: Final = re.compile(r"[^\w.()\- ]+")
+_BEGINNINGS: Final = (
+    (b"%PDF-", "application/pdf", ".pdf"),
+    (b"\x89PNG\r\n\x1a\n", "image/png", ".png"),
+    (b"\xff\xd8\xff", "image/jpeg", ".jpg"),
+)
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_MARKUP: Final = re.compile(rb"^\s*<|<(?:script|html|svg)", re.IGNORECASE)
+
+
+class AttachmentRefused(Malformed):
+    """A paper is too large, one too many, empty, or of no kind that is accepted."""
+
+    code = "attachment_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttachment:
+    """A paper as somebody sends it; its kind is told by its bytes, never by its name."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """An accepted paper: its safe name, its kind, its bytes."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+    def described(self) -> dict[str, Any]:
+        """Return what the proposal freezes of it."""
+        return {
+            "name": self.name,
+            "media_type": self.media_type,
+            "size_bytes": len(self.content),
+            "sha256": hashlib.sha256(self.content).hexdigest(),
+        }
+
+
+def accept(papers: Sequence[NewAttachment]) -> list[Paper]:
+    """
+    Return the papers under safe names. Raises AttachmentRefused, naming the paper. Rule: AP-9.
+    """
+    if len(papers) > MOST_PAPERS:
+        raise AttachmentRefused(
+            _("At most %(most)s attachments.") % {"most": MOST_PAPERS}, field="attachments"
+        )
+    return [_accepted(paper) for paper in papers]
+
+
+def store(approval: Approval, papers: Sequence[Paper]) -> None:
+    """Keep the bytes of a proposal's papers, in its own transaction."""
+    who = actor.current()
+    for position, paper in enumerate(papers):
+        ApprovalAttachment.objects.create(
+            merchant_id=approval.merchant_id,
+            approval=approval,
+            position=position,
+            name=paper.name,
+            media_type=paper.media_type,
+            content=paper.content,
+            actor=who.name,
+            request_id=who.request_id,
+        )
+
+
+def find(*, merchant_id: int, approval_id: int, position: int) -> ApprovalAttachment | None:
+    """Return one paper of a proposal with its bytes, None if there is none."""
+    found = ApprovalAttachment.objects.filter(merchant_id=merchant_id, approval_id=approval_id)
+    return found.filter(position=position).first()
+
+
+def _accepted(paper: NewAttachment) -> Paper:
+    words = {"name": paper.name[:_LONGEST_NAME], "most": MOST_BYTES // 1024 // 1024}
+    if not paper.content:
+        raise AttachmentRefused(_("%(name)s is empty.") % words, field="attachments")
+    if len(paper.content) > MOST_BYTES:
+        raise AttachmentRefused(
+            _("%(name)s is larger than %(most)s MiB.") % words, field="attachments"
+        )
+    kind = _kind(paper.content)
+    if kind is None:
+        raise AttachmentRefused(
+            _("%(name)s is no PDF, PNG, JPEG or plain text.") % words, field="attachments"
+        )
+    media_type, ending = kind
+    return Paper(_safe(paper.name, ending), media_type, paper.content)
+
+
+def _kind(content: bytes) -> tuple[str, str] | None:
+    """Return media type and ending by the first bytes; text is UTF-8 without markup or controls."""
+    for beginning, media_type, ending in _BEGINNINGS:
+        if content.startswith(beginning):
+            return media_type, ending
+    if _CONTROL.search(content) or _MARKUP.search(content):
+        return None
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return "text/plain", ".txt"
+
+
+def _safe(name: str, ending: str) -> str:
+    """Return the last part of a name without anything a shell, header or path might mean."""
+    last = re.split(r"[\\/]", name)[-1].rpartition(".")
+    stem = _UNSAFE.sub("_", last[0] or last[2]).strip(". ")[: _LONGEST_NAME - len(ending)]
+    return f"{stem or 'paper'}{ending}"

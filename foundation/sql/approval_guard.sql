@@ -1,0 +1,98 @@
+-- What every write to approvals must fulfil, whoever writes (docs/rules/approvals.md).
+
+-- How many checkers an amount needs: of the currency's own tiers the highest reached, else of the
+-- tiers of every currency, else one (AP-6). The service asks the same in Python.
+CREATE OR REPLACE FUNCTION public.foundation_checkers_needed(
+  p_action text, p_currency text, p_minor bigint
+) RETURNS integer LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce((
+    SELECT p.checkers_needed FROM public.foundation_approval_policy p
+     WHERE p.action = p_action AND p.currency IN ('', p_currency)
+       AND p.from_amount_minor <= abs(coalesce(p_minor, 0))
+     ORDER BY p.currency DESC, p.from_amount_minor DESC LIMIT 1), 1)::integer
+$$;
+
+-- A proposal starts open, never changes its content, and closes once, as its decisions say.
+CREATE OR REPLACE FUNCTION public.foundation_approval_guard() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  approvals bigint; rejections bigint; needed integer;
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.state <> 'PROPOSED' THEN
+      RAISE EXCEPTION 'approval_starts_proposed: a new approval cannot be %', NEW.state
+        USING ERRCODE = 'check_violation';
+    END IF;
+    needed := public.foundation_checkers_needed(NEW.action, NEW.effect_currency, NEW.effect_minor);
+    IF NEW.checkers_needed < needed THEN
+      RAISE EXCEPTION 'approval_tier: % needs % checkers, not %',
+        NEW.action, needed, NEW.checkers_needed USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+  END IF;
+  IF (to_jsonb(NEW) - 'state' - 'closed_at')
+     IS DISTINCT FROM (to_jsonb(OLD) - 'state' - 'closed_at') THEN
+    RAISE EXCEPTION 'approval_frozen: the content of approval % cannot change', OLD.id
+      USING ERRCODE = 'check_violation';
+  END IF;
+  IF OLD.state <> 'PROPOSED' THEN
+    RAISE EXCEPTION 'approval_closed: approval % is % already', OLD.id, OLD.state
+      USING ERRCODE = 'check_violation';
+  END IF;
+  SELECT count(*) FILTER (WHERE approves), count(*) FILTER (WHERE NOT approves)
+    INTO approvals, rejections
+    FROM public.foundation_approval_decision
+   WHERE merchant_id = NEW.merchant_id AND approval_id = NEW.id;
+  IF (NEW.state = 'APPROVED' AND (approvals < NEW.checkers_needed OR rejections > 0))
+    OR (NEW.state = 'REJECTED' AND rejections = 0)
+    OR (NEW.state = 'EXPIRED' AND NEW.closed_at < NEW.expires_at)
+    OR NEW.state NOT IN ('APPROVED', 'REJECTED', 'EXPIRED', 'WITHDRAWN') THEN
+    RAISE EXCEPTION 'approval_undecided: approval % has not what it takes to be %',
+      NEW.id, NEW.state USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE TRIGGER approval_guard BEFORE INSERT OR UPDATE ON public.foundation_approval
+FOR EACH ROW EXECUTE FUNCTION public.foundation_approval_guard();
+
+-- A decision falls on an open proposal, in time, with all its papers there; a delegate holds a
+-- delegation of this very right at that moment. The lock makes decisions on one proposal wait for
+-- each other.
+CREATE OR REPLACE FUNCTION public.foundation_approval_decision_guard() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  asked public.foundation_approval%ROWTYPE; papers bigint;
+BEGIN
+  SELECT * INTO asked FROM public.foundation_approval
+   WHERE merchant_id = NEW.merchant_id AND id = NEW.approval_id
+     AND state = 'PROPOSED' AND NEW.decided_at < expires_at
+     FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'approval_closed: approval % is not open', NEW.approval_id
+      USING ERRCODE = 'check_violation';
+  END IF;
+  SELECT count(*) INTO papers FROM public.foundation_approval_attachment
+   WHERE merchant_id = NEW.merchant_id AND approval_id = NEW.approval_id;
+  IF papers <> jsonb_array_length(asked.attachments) THEN
+    RAISE EXCEPTION 'approval_papers_missing: approval % names % papers and has %',
+      NEW.approval_id, jsonb_array_length(asked.attachments), papers
+      USING ERRCODE = 'check_violation';
+  END IF;
+  IF NEW.delegation_id IS NOT NULL THEN
+    PERFORM FROM public.foundation_delegation d
+     WHERE d.id = NEW.delegation_id AND d.permission = asked.permission
+       AND d.starts_at <= NEW.decided_at AND NEW.decided_at < d.ends_at
+       AND (d.ended_at IS NULL OR NEW.decided_at < d.ended_at)
+       FOR SHARE;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'approval_not_delegated: delegation % does not lend the right to decide on %',
+        NEW.delegation_id, NEW.approval_id USING ERRCODE = 'check_violation';
+    END IF;
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE TRIGGER approval_decision_guard
+BEFORE INSERT ON public.foundation_approval_decision
+FOR EACH ROW EXECUTE FUNCTION public.foundation_approval_decision_guard();
