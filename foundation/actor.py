@@ -73,7 +73,8 @@ def stamp_transaction() -> Actor:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('countinghouse.actor', %s, true),"
-            " set_config('countinghouse.request_id', %s, true)",
-            [actor.name, actor.request_id],
+            " set_config('countinghouse.request_id', %s, true),"
+            " set_config('countinghouse.origin', %s, true)",
+            [actor.name, actor.request_id, actor.origin[:100]],
         )
     return actor

@@ -110,12 +110,11 @@ def track(
         f"""
         CREATE TRIGGER history AFTER INSERT OR UPDATE OR DELETE ON public.{table}
           FOR EACH ROW EXECUTE FUNCTION public.foundation_history({arguments});
-        CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.{table}
+        CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.{table}
           FOR EACH STATEMENT EXECUTE FUNCTION public.foundation_refuse_change();
         """,
         f"""
         DROP TRIGGER history ON public.{table};
-        DROP TRIGGER refuse_truncate ON public.{table};
         """,
     )
 

@@ -22,7 +22,15 @@ class AuditEventAdmin(KeysetAdmin):
     keyset = Keyset("-occurred_at", "-id")
     searches = (Search("request_id"), Search("object_id", in_book=True))
     search_help_text = _("Request id; with a merchant, also the object")
-    list_display = ("occurred_at", "action", "object_kind", "object_id", "merchant", "actor")
+    list_display = (
+        "occurred_at",
+        "action",
+        "object_kind",
+        "object_id",
+        "merchant",
+        "actor",
+        "origin",
+    )
     list_select_related = ("merchant",)
     list_filter = (filters.merchant(),)
 
@@ -32,5 +40,5 @@ class HistoryAdmin(KeysetAdmin):
     """Changes of rows, latest first."""
 
     keyset = Keyset("-changed_at", "-id")
-    list_display = ("changed_at", "table", "row_id", "operation", "actor")
+    list_display = ("changed_at", "table", "row_id", "operation", "actor", "origin")
     list_filter = (filters.exact("table", _("table"), "-row_id", "-id"),)

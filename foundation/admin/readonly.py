@@ -14,14 +14,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import DomainError
 from foundation import clock
 from foundation.admin import columns
+from foundation.admin import timeline as timelines
 from foundation.admin.related import Link, Related, links
 from foundation.admin.theme import ModelAdmin
-from foundation.admin.waiting import Subjects, waiting
+from foundation.admin.waiting import Subjects, subjects_of, waiting
 from foundation.fields import EncryptedTextField
 from foundation.services.attachment import (
     MOST_BYTES,
@@ -132,7 +133,26 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
             self.admin_site.admin_view(require_POST(self.step_view)),
             name="{}_{}_step".format(*info),
         )
-        return [step, *super().get_urls()]
+        timeline = path(
+            "<path:object_id>/timeline/",
+            self.admin_site.admin_view(require_safe(self.timeline_view)),
+            name="{}_{}_timeline".format(*info),
+        )
+        return [step, timeline, *super().get_urls()]
+
+    def timeline_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show all that was done to a row, to who may see the row."""
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_view_permission(request, row):
+            raise Http404
+        declared = type(self).approval_subjects
+        return timelines.serve(
+            request,
+            row,
+            title=self.title(row),
+            subjects=subjects_of(row) if declared is None else list(declared(row)),
+            hidden=self.hidden,
+        )
 
     def step_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """Do one step, once, and say what came of it."""
@@ -173,6 +193,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         if row is not None:
             context["steps"] = self._open_steps(request, row)
             context["related"] = self.related_links(request, row)
+            context["timeline"] = reverse(self._named("timeline"), args=[row.pk])
             context["waiting"] = waiting(request, row, type(self).approval_subjects)
         context |= extra_context or {}
         return super().change_view(request, object_id, form_url, context)
@@ -195,7 +216,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         return links(request, row, self.related)
 
     def _open_steps(self, request: HttpRequest, row: Model) -> list[dict[str, Any]]:
-        address = f"admin:{self.opts.app_label}_{self.opts.model_name}_step"
+        address = self._named("step")
         return [
             {"step": step, "url": reverse(address, args=[row.pk, step.name])}
             for step in self.steps
@@ -203,8 +224,10 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         ]
 
     def _address(self, row: Model) -> str:
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
-        return reverse(name, args=[row.pk])
+        return reverse(self._named("change"), args=[row.pk])
+
+    def _named(self, view: str) -> str:
+        return f"admin:{self.opts.app_label}_{self.opts.model_name}_{view}"
 
     def _amount(self, field: Any) -> Any:
         currency = self.money_currency.get(field.name, "currency")

@@ -56,6 +56,7 @@ class History(models.Model):
     after = models.JSONField(_("after"), null=True)
     changed_at = models.DateTimeField(_("when"), db_default=Now())
     actor = models.CharField(_("who"), max_length=100)
+    origin = models.CharField(_("from where"), max_length=100, blank=True, db_default="")
     request_id = models.CharField(_("request id"), max_length=64, blank=True)
 
     class Meta:

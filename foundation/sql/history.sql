@@ -2,6 +2,10 @@
 -- and however. Trigger arguments: mask:<column> is kept as '***'; ignore:<column> is left out, and
 -- a change of nothing else is no change. key:<column> names the row where the table has no id. The
 -- function's owner writes; the product's role only reads, so it cannot forge or drop a line.
+-- An unstamped change names the database's role and the address its connection came from.
+ALTER TABLE public.foundation_history
+  ADD COLUMN IF NOT EXISTS origin varchar(100) NOT NULL DEFAULT '';
+
 CREATE OR REPLACE FUNCTION public.foundation_history() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -33,10 +37,12 @@ BEGIN
     END IF;
   END LOOP;
   INSERT INTO public.foundation_history
-    ("table", row_id, operation, before, after, actor, request_id)
+    ("table", row_id, operation, before, after, actor, request_id, origin)
   VALUES (TG_TABLE_NAME, coalesce(new_row, old_row) ->> key, TG_OP, old_row, new_row,
     coalesce(nullif(current_setting('countinghouse.actor', true), ''), 'database:' || session_user),
-    coalesce(current_setting('countinghouse.request_id', true), ''));
+    coalesce(current_setting('countinghouse.request_id', true), ''),
+    coalesce(nullif(current_setting('countinghouse.origin', true), ''),
+      host(inet_client_addr()), ''));
   RETURN NULL;
 END $$;
 REVOKE ALL ON FUNCTION public.foundation_history() FROM PUBLIC;

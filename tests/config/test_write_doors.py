@@ -26,7 +26,7 @@ from tests.factories.foundation import UserFactory
 
 TEXT = (ROOT / "docs/rules/unguarded_writes.md").read_text(encoding="utf-8")
 SCREENS = admin.site._registry.values()
-_OF_A_SCREEN = ("changelist", "add", "change", "delete", "history", "step")
+_OF_A_SCREEN = ("changelist", "add", "change", "delete", "history", "step", "timeline")
 # Pages with a form that proposes, and the right they ask for.
 PAGES = {
     "admin:foundation_lend": "foundation.view_delegation",

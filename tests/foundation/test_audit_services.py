@@ -55,7 +55,7 @@ def changes(user: User) -> list[History]:
 @pytest.mark.django_db
 class TestHistory:
     def test_names_the_actor_of_the_transaction(self):
-        with actor.acting("user:1", "request-1"), transaction.atomic():
+        with actor.acting("user:1", "request-1", origin="192.0.2.7"), transaction.atomic():
             actor.stamp_transaction()
             user = UserFactory(email="a@example.com")
             user.email = "b@example.com"
@@ -63,7 +63,9 @@ class TestHistory:
 
         made, changed = changes(user)
         assert (made.operation, changed.operation) == ("INSERT", "UPDATE")
-        assert {(row.actor, row.request_id) for row in (made, changed)} == {("user:1", "request-1")}
+        assert {(row.actor, row.request_id, row.origin) for row in (made, changed)} == {
+            ("user:1", "request-1", "192.0.2.7")
+        }
         assert changed.before["email"] == "a@example.com"
         assert changed.after["email"] == "b@example.com"
 

@@ -1,0 +1,92 @@
+"""The page that shows all that was done to one thing, whoever did it and by whatever way."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.contrib import admin
+from django.db.models import BinaryField, Model
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from foundation.fields import EncryptedTextField
+from foundation.models import Fact
+from foundation.selectors import timeline
+from foundation.selectors.house import house_id
+from foundation.selectors.timeline import Entry, Thing
+
+_PLACE: Final = re.compile(r"([a-z]{3,8})(\d{1,18})")
+
+
+def thing_of(row: Model, subjects: Sequence[str]) -> Thing:
+    """Return what the sources call a row: what belongs to no merchant lies in the house's book."""
+    if isinstance(row, Fact):
+        book: Any = row.merchant_id
+    else:
+        book = row.pk if row._meta.label == "merchants.Merchant" else house_id()
+    kind, _colon, _key = subjects[0].partition(":")
+    number = getattr(row, "number", None)
+    names = [str(row.pk), *([number] if type(number) is str else [])]
+    return Thing(row._meta.db_table, str(row.pk), int(book), kind, names, subjects)
+
+
+def serve(
+    request: HttpRequest, row: Model, *, title: str, subjects: Sequence[str], hidden: Sequence[str]
+) -> HttpResponse:
+    """Show one page of a row's timeline; proposals only to who may see proposals."""
+    sees = request.user.has_perm("foundation.view_approval")
+    sources = timeline.SOURCES if sees else timeline.SOURCES[:2]
+    place = _place(request.GET.get("after", ""))
+    entries, onward = timeline.page(thing_of(row, subjects), sources=sources, after=place)
+    names = timeline.people(entries)
+    secret = {*hidden, *_secret(type(row))}
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Timeline: %(name)s") % {"name": title},
+        "back": reverse(_address(row), args=[row.pk]),
+        "lines": [(one, names.get(one.actor, one.actor), _rows(one, secret)) for one in entries],
+        "first": not place,
+        "onward": "".join(f"{source}{last}" for source, last in (onward or {}).items()),
+    }
+    return TemplateResponse(request, "admin/timeline.html", context)
+
+
+def _rows(one: Entry, secret: set[str]) -> list[tuple[str, object, object]]:
+    whole = {**one.before, **one.after}
+    return [
+        (_(name.replace("_", " ")), _said(one.before.get(name)), _said(one.after.get(name)))
+        for name in whole
+        if name not in secret
+    ]
+
+
+def _said(value: object) -> object:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def _secret(model: type[Model]) -> set[str]:
+    """Return the columns that no page shows."""
+    return {
+        str(field.column)
+        for field in model._meta.concrete_fields
+        if isinstance(field, (EncryptedTextField, BinaryField))
+    }
+
+
+def _place(text: str) -> dict[str, int]:
+    """Read where a page begins; what is none begins at the top."""
+    found = {source: int(last) for source, last in _PLACE.findall(text[:200])}
+    return {source: last for source, last in found.items() if source in timeline.SOURCES}
+
+
+def _address(row: Model) -> str:
+    return f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
