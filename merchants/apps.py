@@ -14,6 +14,7 @@ class MerchantsConfig(AppConfig):
         """Fill the registries."""
         import merchants.checks  # noqa: F401
         from foundation import csv_intake, registries
+        from merchants.models import Ability
         from merchants.reasons import REASONS
         from merchants.selectors import membership
         from merchants.services import application_approval, bank_account, payment_password
@@ -33,6 +34,10 @@ class MerchantsConfig(AppConfig):
         registries.approval_actions.register(action.name, action)
         registries.verification_factors.register(payment_password.FACTOR, payment_password.factor)
         registries.second_factor_rules.register("merchants", membership.needs_second_factor)
+        registries.menu_entries.register(
+            "portal:people",
+            registries.MenuEntry("portal", _("People"), "portal:people", Ability.MANAGE),
+        )
         from merchants.admin import menu
 
         menu.fill()

@@ -125,6 +125,8 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 # E-mail: smtp+tls://user:password@host:587, filemail:///folder or consolemail://.
 EMAIL_URL = env.str("EMAIL_URL", default="consolemail://")
 vars().update(env.email_url_config(EMAIL_URL))
+# Where people reach the portal: links in e-mails begin with it.
+SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000")
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="countinghouse@localhost")
 
 # The second step of signing in (docs/rules/sign_in.md). Its secrets are encrypted by our keys.

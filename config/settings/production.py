@@ -22,6 +22,7 @@ MFA_PORTAL_ROLES = env.list("MFA_PORTAL_ROLES", default=["OWNER", "FINANCE"])
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
 env.str("EMAIL_URL")  # invitations and notices; `base` reads it
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM")
+SITE_URL = env.str("SITE_URL", default=f"https://{ALLOWED_HOSTS[0]}" if ALLOWED_HOSTS else "")
 env.str("CACHE_URL")  # many processes count together; `base` reads it
 LOGGING = logs.settings(as_json=True, level=env.str("LOG_LEVEL", default="INFO"))
 

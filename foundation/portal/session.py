@@ -32,6 +32,7 @@ DEVICE_COOKIE: Final = "device"
 WAITS_FOR: Final = timedelta(minutes=10)  # for the second step, after the password
 CONFIRMED_FOR: Final = timedelta(minutes=10)  # before a sensitive act asks for the proofs again
 SEEN_EVERY: Final = timedelta(minutes=1)
+CARRIED: Final = ("invitation.token",)  # goes along from before signing in to after it
 _WAITING, _STEP, _CONFIRMED = "sign_in.waiting", "sign_in.step", "sign_in.confirmed_at"
 _SIGN_IN, _SEEN, _ONWARD = "sign_in.id", "sign_in.seen_at", "sign_in.onward"
 
@@ -52,7 +53,7 @@ def begin(request: HttpRequest, user: User, *, door: str, onward: str) -> HttpRe
     known = second_factors.has_any(user=user)
     if not known and not second_factors.must_have(user=user):
         return complete(request, Waiting(user, door, onward), factor="", at=clock.now())
-    request.session.flush()
+    _renew(request)
     request.session[_WAITING] = {
         "user": str(user.pk),
         "password": user.get_session_auth_hash(),  # another password ends the waiting
@@ -76,7 +77,7 @@ def signed_in(request: HttpRequest, waiting: Waiting, *, factor: str, at: dateti
     token = request.COOKIES.get(DEVICE_COOKIE, "")
     if not 20 <= len(token) <= 64:
         token = secrets.token_urlsafe(24)
-    request.session.flush()
+    _renew(request)
     login(request, waiting.user, backend=BACKEND)
     actor.become(f"user:{waiting.user.pk}")
     arrival = sign_ins.Arrival(
@@ -97,6 +98,13 @@ def signed_in(request: HttpRequest, waiting: Waiting, *, factor: str, at: dateti
     request.session[_STEP] = bool(factor)
     request.session[_CONFIRMED] = at.isoformat()
     request.session["sign_in.device"] = token
+
+
+def _renew(request: HttpRequest) -> None:
+    """Begin a session with nothing of the one before but what a stranger brought with a link."""
+    brought = {name: request.session[name] for name in CARRIED if name in request.session}
+    request.session.flush()
+    request.session.update(brought)
 
 
 def with_device(request: HttpRequest, answer: HttpResponseBase) -> HttpResponseBase:

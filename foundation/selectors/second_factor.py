@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -64,3 +66,10 @@ def must_have(*, user: User) -> bool:
     if EVERYBODY in roles or user.is_superuser:
         return True
     return user.groups.filter(name__in=roles).exists()
+
+
+def who_have(*, users: Iterable[UUID]) -> set[UUID]:
+    """Return which of these accounts have an app or a passkey; one query for all of them."""
+    rows = Authenticator.objects.filter(user_id__in=list(users))
+    rows = rows.exclude(type=Authenticator.Type.RECOVERY_CODES)
+    return set(rows.values_list("user_id", flat=True))

@@ -27,8 +27,8 @@ def _revoke(request: HttpRequest, row: Membership, reason: str, at: datetime) ->
 class MembershipAdmin(KeysetAdmin):
     """Memberships, latest first."""
 
-    list_display = ("user", "merchant", "role", "active", "created_at")
-    list_select_related = ("merchant", "user")
+    list_display = ("user", "merchant", "role", "custom_role", "active", "created_at")
+    list_select_related = ("merchant", "user", "custom_role")
     list_filter = (filters.merchant(),)
     steps = (
         Step(

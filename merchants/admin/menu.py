@@ -14,6 +14,7 @@ def fill() -> None:
         api_key,
         bank_account,
         document,
+        invitation,
         membership,
         merchant,
         partner_grant,
@@ -23,5 +24,5 @@ def fill() -> None:
 
     document.fill()
     registries.search_providers.register("merchants", search.find)
-    nouns = (merchant, bank_account, membership, api_key, partner_grant, verification)
+    nouns = (merchant, bank_account, membership, invitation, api_key, partner_grant, verification)
     menu.register(_("Merchants"), [line for noun in nouns for line in noun.MENU])

@@ -12,8 +12,10 @@ from merchants.models.application_party import (
     ApplicationSite,
 )
 from merchants.models.bank_account import BankAccount
+from merchants.models.custom_role import CustomRole
 from merchants.models.document import Document
 from merchants.models.industry import ContractType, Industry, ProductGate, RiskGrade
+from merchants.models.invitation import Invitation
 from merchants.models.membership import Ability, Membership
 from merchants.models.merchant import Merchant
 from merchants.models.partner_grant import PartnerGrant
@@ -33,8 +35,10 @@ __all__ = [
     "ApplicationVersion",
     "BankAccount",
     "ContractType",
+    "CustomRole",
     "Document",
     "Industry",
+    "Invitation",
     "Membership",
     "Merchant",
     "PartnerGrant",

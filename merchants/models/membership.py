@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from foundation.models import Fact
+from foundation.models import Fact, FactForeignKey
+
+if TYPE_CHECKING:
+    from merchants.models.custom_role import CustomRole
 
 
 class Membership(Fact):
@@ -21,11 +25,20 @@ class Membership(Fact):
         FINANCE = "FINANCE", _("finance")
         CASHIER = "CASHIER", _("cashier")
         VIEWER = "VIEWER", _("viewer")
+        CUSTOM = "CUSTOM", _("custom")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("user")
     )
     role = models.CharField(_("role"), max_length=8, choices=Role)
+    custom_role = FactForeignKey(
+        "merchants.CustomRole",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("custom role"),
+    )
     active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created at"))
 
@@ -33,11 +46,28 @@ class Membership(Fact):
         db_table = "merchants_membership"
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
-        constraints = [models.UniqueConstraint(fields=["merchant", "user"], name="membership_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "user"], name="membership_once"),
+            models.CheckConstraint(
+                condition=Q(role="CUSTOM", custom_role__isnull=False)
+                | (~Q(role="CUSTOM") & Q(custom_role__isnull=True)),
+                name="membership_role_named",
+            ),
+        ]
         indexes = [models.Index(fields=["user", "merchant"], name="membership_user")]
 
     def __str__(self) -> str:
         return f"{self.user} {self.get_role_display()}"
+
+    @property
+    def role_name(self) -> str:
+        """What people call the role."""
+        return self.custom_role.name if self.custom_role else str(self.get_role_display())
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What the role includes; a custom role that was switched off includes nothing."""
+        return abilities_of(self.role, self.custom_role)
 
 
 class Ability(models.TextChoices):
@@ -57,3 +87,12 @@ ROLE_ABILITIES: Final[Mapping[str, frozenset[Ability]]] = {
     Membership.Role.CASHIER: frozenset({Ability.SEE_PAYMENTS}),
     Membership.Role.VIEWER: frozenset({Ability.SEE_BALANCES, Ability.SEE_PAYMENTS}),
 }
+
+
+def abilities_of(role: str, custom_role: CustomRole | None) -> frozenset[Ability]:
+    """Return the abilities of a role; a custom role that was switched off has none."""
+    if role != Membership.Role.CUSTOM:
+        return ROLE_ABILITIES[role]
+    if custom_role is None or not custom_role.active:
+        return frozenset()
+    return frozenset(Ability(one) for one in custom_role.abilities)

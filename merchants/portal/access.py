@@ -16,7 +16,6 @@ from config.errors import NotFound
 from foundation.models import User
 from foundation.portal.page import page
 from merchants.models import Ability, Membership, Merchant
-from merchants.models.membership import ROLE_ABILITIES
 from merchants.selectors import membership as memberships
 
 
@@ -28,6 +27,7 @@ class Member:
     merchant: Merchant
     role: str
     role_name: str
+    abilities: frozenset[Ability]
     alone: bool  # there is no other merchant to change to
 
     @property
@@ -37,7 +37,7 @@ class Member:
 
     def may(self, ability: str) -> bool:
         """Return whether the role includes an ability; "" asks for none."""
-        return not ability or Ability(ability) in ROLE_ABILITIES[self.role]
+        return not ability or Ability(ability) in self.abilities
 
     @property
     def may_withdraw(self) -> bool:
@@ -101,4 +101,11 @@ def for_members(ability: Ability) -> Callable[[MemberView], MemberView]:
 
 
 def _member(user: User, membership: Membership, *, alone: bool) -> Member:
-    return Member(user, membership.merchant, membership.role, membership.get_role_display(), alone)
+    return Member(
+        user=user,
+        merchant=membership.merchant,
+        role=membership.role,
+        role_name=membership.role_name,
+        abilities=membership.abilities,
+        alone=alone,
+    )

@@ -9,7 +9,6 @@ from django.views.decorators.http import require_safe
 
 from foundation.portal.page import page
 from merchants.models import Ability
-from merchants.models.membership import ROLE_ABILITIES
 from merchants.portal.access import portal_user, to_sign_in
 from merchants.selectors import membership as memberships
 
@@ -22,7 +21,7 @@ def start(request: HttpRequest) -> HttpResponseBase:
     if user is None:
         return to_sign_in(request)
     mine = list(memberships.of_user(user=user)[:200])
-    can_look = [own for own in mine if Ability.SEE_BALANCES in ROLE_ABILITIES[own.role]]
+    can_look = [own for own in mine if Ability.SEE_BALANCES in own.abilities]
     if len(mine) == 1 and can_look:
         return redirect("portal:home", merchant_id=mine[0].merchant_id)
     context = {"memberships": mine, "readable": {own.merchant_id for own in can_look}}

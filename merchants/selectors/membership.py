@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.conf import settings
 from django.db.models import QuerySet
 
 from foundation.models import User
-from merchants.models import Membership
+from merchants.models import Ability, Membership
+
+STRONG: Final = frozenset({Ability.WITHDRAW, Ability.MANAGE})
 
 
 def of_user(*, user: User) -> QuerySet[Membership]:
     """Return the active memberships of a user with their merchants, by merchant number."""
     return (
         Membership.objects.filter(user=user, active=True)
-        .select_related("merchant")
+        .select_related("merchant", "custom_role")
         .order_by("merchant__merchant_no")
     )
 
@@ -22,10 +26,25 @@ def needs_second_factor(user: User) -> bool:
     """
     Return whether a role with some merchant makes the second step of signing in compulsory.
 
-    MFA_PORTAL_ROLES names the roles, "*" all of them (registries.second_factor_rules, SIG-5).
+    MFA_PORTAL_ROLES names the roles, "*" all of them; when it names any, a merchant's own role that
+    withdraws or manages is meant too (registries.second_factor_rules, SIG-5).
     """
     roles = set(settings.MFA_PORTAL_ROLES)
     if not roles:
         return False
-    held = Membership.objects.filter(user=user, active=True)
-    return (held if "*" in roles else held.filter(role__in=roles)).exists()
+    held = Membership.objects.filter(user=user, active=True).select_related("custom_role")
+    return any(
+        "*" in roles
+        or own.role in roles
+        or (own.role == Membership.Role.CUSTOM and own.abilities & STRONG)
+        for own in held
+    )
+
+
+def people_of(*, merchant_id: int) -> QuerySet[Membership]:
+    """Return everybody who acts or acted for a merchant, the active first, by name."""
+    return (
+        Membership.objects.filter(merchant_id=merchant_id)
+        .select_related("user", "custom_role")
+        .order_by("-active", "user__first_name", "user__username")
+    )

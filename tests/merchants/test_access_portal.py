@@ -1,6 +1,6 @@
 import ast
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,6 +11,8 @@ from django.urls import URLPattern
 
 from config.urls import portal as patterns
 from merchants.models import Membership, Merchant
+from merchants.services import custom_role as custom_roles
+from merchants.services import invitation as invitations
 from merchants.services import membership as memberships
 from settlement.models import Batch, Item, Run, Withdrawal
 from tests.factories import payout, portal
@@ -18,7 +20,8 @@ from tests.factories.merchants import MembershipFactory, MerchantFactory
 
 ROOT = Path(settings.BASE_DIR)
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-OPEN = {"start", "sign_in", "sign_out", "language"}  # the doors before anybody is known
+OPEN = {"start", "sign_in", "sign_out", "language", "invitation", "invitation_link"}
+ONLY_POST = {"withdrawal_cancel", "person_off", "invitation_resend", "invitation_withdraw"}
 
 
 def of_a_merchant() -> list[URLPattern]:
@@ -42,6 +45,30 @@ def words() -> dict[str, object]:
         "merchant_id": account.merchant_id,
         "number": withdrawal.number,
         "item_id": item.id,
+        **people(account.merchant),
+    }
+
+
+def people(merchant: Merchant) -> dict[str, object]:
+    """Somebody, a role and an invitation of a merchant."""
+    at = datetime(2026, 3, 3, tzinfo=UTC)
+    colleague, owner = portal.member(merchant), portal.member(merchant)
+    role = custom_roles.create(
+        merchant_id=merchant.id, name="Till", abilities=["manage"], by=owner, at=at
+    )
+    invitation = invitations.invite(
+        merchant_id=merchant.id,
+        email="eve@example.com",
+        name="Eve",
+        role="VIEWER",
+        invited_by=owner,
+        at=at,
+    )
+    return {
+        "user_id": colleague.pk,
+        "role_id": role.id,
+        "invitation_id": invitation.id,
+        "token": invitations.token_of(invitation),
     }
 
 
@@ -87,19 +114,20 @@ class TestEveryPage:
     def test_does_not_know_another_merchants_things_under_ones_own_merchant(self, client, words):
         merchant = MerchantFactory()
         client.force_login(portal.member(merchant), BACKEND)
-        naming = [p for p in of_a_merchant() if "item_id" in p.pattern.converters
-                  or "number" in p.pattern.converters]  # fmt: skip
+        things = {"item_id", "number", "user_id", "role_id", "invitation_id"}
+        naming = [p for p in of_a_merchant() if things & set(p.pattern.converters)]
 
         found = {
             pattern.name: client.post(
                 address(pattern, **words | {"merchant_id": merchant.id})
             ).status_code
-            if pattern.name == "withdrawal_cancel"
+            if pattern.name in ONLY_POST
             else client.get(address(pattern, **words | {"merchant_id": merchant.id})).status_code
             for pattern in naming
         }
 
-        assert found == {"settlement": 404, "withdrawal": 404, "withdrawal_cancel": 404}
+        assert set(found.values()) == {404}, found
+        assert len(found) >= 8
 
     def test_opens_for_the_owner(self, client, words):
         client.force_login(portal.member(_merchant(words)), BACKEND)
@@ -107,7 +135,7 @@ class TestEveryPage:
         found = {
             pattern.name: client.get(address(pattern, **words)).status_code
             for pattern in of_a_merchant()
-            if pattern.name != "withdrawal_cancel"
+            if pattern.name not in ONLY_POST
         }
 
         assert set(found.values()) == {200}, found
@@ -125,7 +153,7 @@ class TestEveryPage:
         client.force_login(portal.member(_merchant(words)), BACKEND)
         names = ["next", "language", "username", "password", "account", "since", "until", "below",
                  "after", "step", "token", "amount", "payment_password", "new", "again", "current",
-                 "sign_in_password"]  # fmt: skip
+                 "sign_in_password", "email", "name", "role", "abilities", "active"]  # fmt: skip
         given = dict.fromkeys(names, garbage)
 
         found = {

@@ -17,6 +17,8 @@ from merchants.services import account as accounts
 from merchants.services import membership as memberships
 from merchants.services import payment_password as payment_passwords
 
+_ROLES = [role for role in Membership.Role.values if role != Membership.Role.CUSTOM]
+
 
 class Command(CreateCommand):
     """
@@ -30,7 +32,7 @@ class Command(CreateCommand):
         super().add_arguments(parser)
         parser.add_argument("username")
         parser.add_argument("--merchant", required=True, metavar="MERCHANT_NO")
-        parser.add_argument("--role", choices=Membership.Role.values, required=True)
+        parser.add_argument("--role", choices=_ROLES, required=True)
         parser.add_argument("--name", default="", help="the person's name")
         parser.add_argument("--email", default="")
         parser.add_argument("--same-person-as", default="", metavar="USERNAME")
