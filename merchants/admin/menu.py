@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from foundation import registries
@@ -23,6 +24,9 @@ def fill() -> None:
     )
 
     document.fill()
+    admin.site.add_page(  # type: ignore[attr-defined]
+        "merchants/verificationrule/propose/", verification.propose_page, verification.PROPOSE
+    )
     registries.search_providers.register("merchants", search.find)
     nouns = (merchant, bank_account, membership, invitation, api_key, partner_grant, verification)
     menu.register(_("Merchants"), [line for noun in nouns for line in noun.MENU])
