@@ -22,7 +22,6 @@ class SettlementConfig(AppConfig):
             payout_journal,
             schedule,
             standing_instruction,
-            withdrawal,
             withdrawal_review,
         )
 
@@ -58,8 +57,10 @@ class SettlementConfig(AppConfig):
             withdrawal_review.ACTION,
         ):
             registries.approval_actions.register(action.name, action)
-        registries.verified_operations.register(withdrawal.OPERATION, withdrawal.VERIFIED)
-        for name, title in (("settlements", _("Settlements")), ("withdrawals", _("Withdrawals"))):
+        for name, title in (
+            ("settlements", _("Settlements")),
+            ("withdrawals", _("Withdrawals")),
+        ):
             registries.menu_entries.register(
                 f"portal.{name}",
                 registries.MenuEntry("portal", title, f"portal:{name}", "see_balances"),

@@ -21,6 +21,7 @@ from foundation import clock, registries, roles
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from foundation.admin.readonly import Step
+from foundation.admin.related import Link
 from foundation.admin.waiting import changes
 from foundation.admin.work_items import decidable
 from foundation.models import Approval, User
@@ -216,6 +217,12 @@ class ApprovalAdmin(KeysetAdmin):
         if row.action not in registries.approval_actions:
             return f"{row.action} {row.subject}"
         return registries.approval_actions.get(row.action).describe(row)
+
+    def related_links(self, request: HttpRequest, row: Approval) -> list[Link]:
+        """Lead to what the proposal is about, where its kind says so."""
+        known = row.action in registries.approval_actions
+        page = registries.approval_actions.get(row.action).page if known else None
+        return [] if page is None else [Link(gettext("What it is about"), page(row))]
 
     @admin.display(description=_("kind of proposal"))
     def kind(self, row: Approval) -> str:

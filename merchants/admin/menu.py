@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from foundation import registries
@@ -13,6 +12,8 @@ def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
     from merchants.admin import (
         api_key,
+        application,
+        application_people,
         bank_account,
         document,
         invitation,
@@ -21,12 +22,25 @@ def fill() -> None:
         partner_grant,
         search,
         verification,
+        work_items,
     )
 
     document.fill()
-    admin.site.add_page(  # type: ignore[attr-defined]
-        "merchants/verificationrule/propose/", verification.propose_page, verification.PROPOSE
-    )
+    application.fill()
+    application_people.fill()
+    registries.work_items.register("merchants.to_review", work_items.to_review)
+    registries.work_items.register("merchants.to_complete", work_items.to_complete)
     registries.search_providers.register("merchants", search.find)
-    nouns = (merchant, bank_account, membership, invitation, api_key, partner_grant, verification)
+    registries.search_providers.register("merchants.applications", search.find_applications)
+    nouns = (
+        application,
+        application_people,
+        merchant,
+        bank_account,
+        membership,
+        invitation,
+        api_key,
+        partner_grant,
+        verification,
+    )
     menu.register(_("Merchants"), [line for noun in nouns for line in noun.MENU])

@@ -1,4 +1,4 @@
-"""Merchants by the beginning of their number, for the page that finds by number."""
+"""Merchants and applications by the beginning of their number, for `Find by number`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ from collections.abc import Iterable
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from foundation.models import User
 from foundation.registries import SEARCH_MOST, SearchHit
-from merchants.models import Merchant
+from merchants.models import Application, Merchant
+from merchants.selectors.application import house_id
+
+
+def find_applications(*, text: str, user: User) -> Iterable[SearchHit]:
+    """Yield applications whose number begins so."""
+    if not user.has_perm("merchants.view_application"):
+        return
+    known = Application.objects.filter(merchant_id=house_id(), number__startswith=text)
+    for application in known.defer("account_number").order_by("number")[:SEARCH_MOST]:
+        address = reverse("admin:merchants_application_change", args=[application.pk])
+        yield SearchHit(pgettext("merchant", "application"), str(application), address)
 
 
 def find(*, text: str, user: User) -> Iterable[SearchHit]:

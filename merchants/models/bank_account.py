@@ -58,6 +58,8 @@ class BankAccount(Fact):
                 name="bank_account_verified_when",
             ),
         ]
+        # The same account behind several merchants (APP-13).
+        indexes = [models.Index(fields=["number_hash"], name="bank_account_number")]
 
     def __str__(self) -> str:
         return f"{self.bank_name} {self.number_masked}"

@@ -50,6 +50,13 @@ class Merchant(models.Model):
             ),
             models.CheckConstraint(condition=~Q(merchant_no=""), name="merchant_no_not_empty"),
         ]
+        indexes = [
+            models.Index(
+                fields=["registration_no"],
+                condition=~Q(registration_no=""),
+                name="merchant_registration",
+            )
+        ]
 
     def __str__(self) -> str:
         if self.kind == self.Kind.HOUSE:

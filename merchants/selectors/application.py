@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from foundation.selectors.house import house_id
 from merchants.models import (
     Application,
     ApplicationComment,
@@ -13,10 +14,12 @@ from merchants.models import (
     ApplicationOwner,
     ApplicationSite,
     Document,
-    Merchant,
     ProductGate,
     RiskGrade,
 )
+
+__all__ = ["Whole", "comments", "content", "grade", "house_id", "needs_filing", "product_names",
+           "refused_products", "whole"]  # fmt: skip
 
 # Fields of the form that are frozen as they are; secret numbers come masked and by keyed hash.
 PLAIN: Final = (
@@ -38,11 +41,6 @@ class Whole:
     contacts: Sequence[ApplicationContact]
     sites: Sequence[ApplicationSite]
     documents: Sequence[Document]  # without their bytes, those taken off left out
-
-
-def house_id() -> int:
-    """Return whose book applications lie in."""
-    return Merchant.objects.values_list("id", flat=True).get(kind=Merchant.Kind.HOUSE)
 
 
 def whole(application: Application) -> Whole:
@@ -126,6 +124,11 @@ def refused_products(application: Application) -> list[ProductGate | str]:
         ):
             refused.append(gate or code)
     return refused
+
+
+def product_names(application: Application) -> list[str]:
+    """Return the products asked for by their names in the reader's language."""
+    return [str(gate) for gate in ProductGate.objects.filter(code__in=application.products)]
 
 
 def needs_filing(application: Application) -> bool:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from foundation import actor, canonical, clock, registries, sql
 from foundation.models import Approval, ApprovalDecision, User
-from foundation.registries import ApprovalAction
+from foundation.registries import ApprovalAction, Risk
 from foundation.services import audit
 from merchants.models import (
     Application,
@@ -54,7 +56,7 @@ def apply(approval: Approval, at: datetime) -> None:
     application = lock(approval.after["application_id"])
     decisions = _decisions(approval)
     for decision in decisions:
-        require_no_hand(application, decision.checker)
+        require_no_hand(application, decision.checker_person_id, decision.authority_person)
     version = latest_version(application)
     if (
         application.state != Application.State.FIRST_REVIEW
@@ -112,12 +114,19 @@ def describe(approval: Approval) -> str:
     }
 
 
+def _page(approval: Approval) -> str:
+    return reverse("admin:merchants_application_change", args=[approval.after["application_id"]])
+
+
 ACTION: Final = ApprovalAction(
     application_review.APPROVE,
     apply,
     describe,
     refuse=refused,
     permission="merchants.approve_application",
+    title=gettext_lazy("New merchant"),
+    risk=Risk.HIGH,
+    page=_page,
 )
 
 

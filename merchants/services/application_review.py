@@ -40,7 +40,7 @@ def begin(*, application_id: int, reviewer: User, at: datetime) -> Application:
     with transaction.atomic(durable=True):
         actor.stamp_transaction()
         application = lock(application_id)
-        require_no_hand(application, reviewer)
+        require_no_hand(application, reviewer.person_id)
         move(
             application,
             Application.State.FIRST_REVIEW,
@@ -76,7 +76,7 @@ def give_back(
     with transaction.atomic(durable=True):
         actor.stamp_transaction()
         application = lock(application_id)
-        require_no_hand(application, reviewer)
+        require_no_hand(application, reviewer.person_id)
         _require_no_proposal(application)
         ApplicationComment.objects.bulk_create(
             ApplicationComment(
@@ -113,7 +113,7 @@ def refuse(*, application_id: int, reviewer: User, reason: str, at: datetime) ->
     with transaction.atomic(durable=True):
         actor.stamp_transaction()
         application = lock(application_id)
-        require_no_hand(application, reviewer)
+        require_no_hand(application, reviewer.person_id)
         _require_no_proposal(application)
         move(application, Application.State.REJECTED, by=reviewer, at=at, reason=reason.strip())
         _record(application, "application.refuse", reason)
@@ -134,7 +134,7 @@ def propose(
     with transaction.atomic(durable=True):
         actor.stamp_transaction()
         application = lock(application_id)
-        require_no_hand(application, reviewer)
+        require_no_hand(application, reviewer.person_id)
         if (
             application.state != Application.State.FIRST_REVIEW
             or application.first_reviewer_person_id != reviewer.person_id
@@ -160,7 +160,7 @@ def propose(
                 "industry": application.industry_id,
                 "risk_grade": int(applications.grade(application)),
                 "contract_type": str(application.contract_type),
-                "products": list(application.products),
+                "products": ", ".join(application.products),
                 "account_number": application.account_masked,
                 "version": version.number,
                 "content_sha256": version.sha256,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -70,9 +71,9 @@ def lock(application_id: int) -> Application:
     return application
 
 
-def require_no_hand(application: Application, reviewer: User) -> None:
-    """Raise HadAHand if this person entered, changed or brought the application. Rule: APP-5."""
-    if reviewer.person_id in application.makers:
+def require_no_hand(application: Application, *persons: UUID) -> None:
+    """Raise HadAHand if one of them entered, changed or brought the application. Rule: APP-5."""
+    if set(persons) & set(application.makers):
         raise HadAHand(
             _("You had a hand in application %(number)s; another person must review it.")
             % {"number": application.number}

@@ -20,6 +20,7 @@ SCREENS = sorted(admin.site._registry.values(), key=lambda screen: str(screen.op
 PAGES = {  # pages that belong to no table, with the parameters they read
     "admin:index": (),
     "admin:find": ("q",),
+    "admin:application_people": ("person",),
     "admin:ledger_trial_balance": ("up_to",),
     "admin:settlement_release": ("after",),
 }

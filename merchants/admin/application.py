@@ -1,0 +1,316 @@
+"""Applications: the list, one page to review them on, and the decisions of the first review."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from config.errors import DomainError
+from foundation import clock
+from foundation.admin import columns, filters
+from foundation.admin.keyset import KeysetAdmin, Search
+from foundation.models import Approval, User
+from merchants.admin import application_fields as fields
+from merchants.models import (
+    Application,
+    ApplicationComment,
+    ApplicationEvidence,
+    ApplicationVersion,
+    RiskGrade,
+)
+from merchants.models.application import OPEN
+from merchants.selectors import application as selectors
+from merchants.selectors import application_requirement as requirements
+from merchants.selectors import application_twin as twins
+from merchants.selectors.application import Whole
+from merchants.services import application_review as reviews
+
+RIGHT = "merchants.review_application"
+ENTER = "merchants.change_application"
+MENU = [
+    (
+        "merchants_application_changelist",
+        gettext_lazy("Applications"),
+        "assignment_ind",
+        "merchants.view_application",
+    )
+]
+COLOURS = {
+    "SUBMITTED": "info",
+    "FIRST_REVIEW": "info",
+    "RETURNED": "warning",
+    "APPROVED": "success",
+    "REJECTED": "danger",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A field as the reviewer reads it."""
+
+    path: str
+    label: str
+    value: str
+    changed: bool = False
+    comments: Sequence[ApplicationComment] = ()
+
+
+@admin.register(Application)
+class ApplicationAdmin(KeysetAdmin):
+    """Applications, latest first. Their page shows the form beside its papers."""
+
+    list_display = (
+        "number",
+        "name",
+        columns.state("state", gettext_lazy("state"), COLOURS),
+        "industry",
+        "version_no",
+        "entered_by",
+        "due_date",
+        "created_at",
+    )
+    list_select_related = ("industry", "entered_by")
+    list_filter = (
+        filters.states("state", gettext_lazy("state"), Application.State.choices),
+        filters.exact("registration_no", gettext_lazy("registration number")),
+    )
+    searches = (Search("number", prefix=True), Search("registration_no"))
+    search_help_text = gettext_lazy("Application number from its beginning, or registration number")
+    list_before_template = "admin/application_list.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
+        """Return the applications of the house's book: all there are."""
+        found: QuerySet[Application] = super().get_queryset(request)
+        return found.filter(merchant_id=selectors.house_id()).defer("account_number")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show everything about one application; the page itself only reads."""
+        if request.method == "POST":
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return TemplateResponse(request, "admin/application.html", _context(request, row))
+
+
+@require_POST
+def review(request: HttpRequest, object_id: int) -> HttpResponse:
+    """Do what the reviewer's button says, with what he wrote beside the fields."""
+    if not request.user.has_perm(RIGHT):
+        raise PermissionDenied
+    said = {
+        name.removeprefix("comment-"): request.POST[name]
+        for name in request.POST
+        if name.startswith("comment-") and len(name) < 70
+    }
+    reason, at = request.POST.get("reason", "").strip(), clock.now()
+    reviewer, decision = cast(User, request.user), request.POST.get("decision", "")
+    grade = request.POST.get("risk_grade", "")
+    try:
+        if decision == "begin":
+            reviews.begin(application_id=object_id, reviewer=reviewer, at=at)
+            told = _("You do the first review of this application.")
+        elif decision == "return":
+            reviews.give_back(
+                application_id=object_id, reviewer=reviewer, comments=said, reason=reason, at=at
+            )
+            told = _("Returned; who entered it sees your comments beside the fields.")
+        elif decision == "refuse":
+            reviews.refuse(application_id=object_id, reviewer=reviewer, reason=reason, at=at)
+            told = _("Refused.")
+        elif decision == "propose":
+            reviews.propose(
+                application_id=object_id,
+                reviewer=reviewer,
+                risk_grade=int(grade) if grade in {"1", "2", "3"} else RiskGrade.HIGH,
+                reason=reason,
+                at=at,
+            )
+            told = _("Passed and proposed; another person decides in the approvals.")
+        else:
+            raise Http404
+    except DomainError as refusal:
+        messages.error(request, " ".join([str(refusal), *_due_of(refusal)]))
+    else:
+        messages.success(request, told)
+    return HttpResponseRedirect(reverse("admin:merchants_application_change", args=[object_id]))
+
+
+@require_safe
+def evidence(request: HttpRequest, object_id: int) -> HttpResponse:
+    """Give the evidence of an approval as the very bytes that its hash is of (APP-12)."""
+    if not request.user.has_perm("merchants.view_applicationevidence"):
+        raise PermissionDenied
+    found = ApplicationEvidence.objects.filter(
+        merchant_id=selectors.house_id(), application_id=object_id
+    )
+    kept = found.select_related("application").first()
+    if kept is None:
+        raise Http404
+    answer = HttpResponse(kept.content.encode(), content_type="application/json")
+    name = f"evidence-{kept.application.number}.json"
+    answer["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    answer["X-Content-Type-Options"] = "nosniff"
+    answer["Cache-Control"] = "private, no-store"
+    return answer
+
+
+def _due_of(refusal: DomainError) -> list[str]:
+    return [one.title for one in getattr(refusal, "due", ())]
+
+
+def _context(request: HttpRequest, application: Application) -> dict[str, Any]:
+    of = selectors.whole(application)
+    user = cast(User, request.user)
+    state = Application.State(application.state)
+    proposal = application.approval
+    waits = proposal is not None and proposal.state == Approval.State.PROPOSED
+    may_review = user.has_perm(RIGHT) and user.person_id not in application.makers
+    return {
+        **admin.site.each_context(request),
+        "title": str(application),
+        "application": application,
+        "colour": COLOURS.get(str(state), ""),
+        "sections": _sections(of),
+        "papers": of.documents if user.has_perm("merchants.view_document") else (),
+        "due": requirements.requirements(of, today=clock.business_date(clock.now())),
+        "twins": [
+            (twin, reverse(f"admin:{twin.other._meta.label_lower.replace('.', '_')}_change",
+                           args=[twin.other.pk]))
+            for twin in twins.twins(of)
+        ],
+        "steps_taken": application.transitions.select_related("user").order_by("sequence"),
+        "decided": _decided(application),
+        "evidence": application.evidence.first(),
+        "grade": selectors.grade(application),
+        "grades": RiskGrade.choices,
+        "proposal": proposal if waits else None,
+        "form_url": reverse("admin:application_form", args=[application.pk])
+        if state in OPEN and user.has_perm(ENTER)
+        else "",
+        "review_url": reverse("admin:application_review", args=[application.pk])
+        if may_review
+        else "",
+        "may_begin": may_review and state == Application.State.SUBMITTED,
+        "may_decide": may_review and state == Application.State.FIRST_REVIEW and not waits,
+        "may_refuse": may_review and state == Application.State.RETURNED,
+        "had_a_hand": user.has_perm(RIGHT) and user.person_id in application.makers,
+        "own": application.first_reviewer_person_id == user.person_id,
+    }  # fmt: skip
+
+
+def _decided(application: Application) -> Any:
+    """Return what second reviewers said of it, proposal by proposal."""
+    found = Approval.objects.filter(
+        merchant_id=application.merchant_id,
+        action=reviews.APPROVE,
+        subject=f"application:{application.number}",
+    )
+    return found.prefetch_related("decisions__checker").order_by("-id")[:10]
+
+
+def _sections(of: Whole) -> list[tuple[str, list[tuple[str, list[Value]]]]]:
+    """Return every section as (title, groups of (heading, values))."""
+    said = selectors.comments(of.application)
+    before = _changed_since(of)
+
+    def value(path: str, label: str, text: object) -> Value:
+        return Value(path, label, str(text), path in before, said.get(path, ()))
+
+    form = fields.profile_form(of, None)
+    found = [
+        (str(title), [("", [value(n, str(form[n].label), _read(of, n)) for n in names])])
+        for _name, title, names in fields.SECTIONS
+    ]
+    for part, (title, kind) in fields.ROWS.items():
+        rows = getattr(of, part)
+        labels = {name: str(field.label) for name, field in kind().fields.items()}
+        groups = [
+            (
+                str(row.line_no),
+                [value(f"{part}.{row.line_no}.{n}", label, _shown(row, n))
+                 for n, label in labels.items()],
+            )
+            for row in rows
+        ]  # fmt: skip
+        found.append((str(title), groups))
+    return found
+
+
+def _read(of: Whole, name: str) -> str:
+    if name == "products":
+        return ", ".join(selectors.product_names(of.application))
+    return _shown(of.application, name)
+
+
+def _shown(row: Any, name: str) -> str:
+    """Return a field as people read it: a choice by its label, a secret number masked."""
+    masked = fields.SECRET.get(name)
+    if masked:
+        return str(getattr(row, masked))
+    display = getattr(row, f"get_{name}_display", None)
+    value = display() if display else getattr(row, name)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return "" if value is None else str(value)
+
+
+def _changed_since(of: Whole) -> set[str]:
+    """Return which fields differ from the version before, for whoever reviews it again."""
+    row = of.application
+    versions = list(
+        ApplicationVersion.objects.filter(
+            merchant_id=row.merchant_id,
+            application=row,
+            number__in=[row.version_no - 1, row.version_no],
+        ).order_by("number")
+    )
+    if len(versions) < 2:
+        return set()
+    old, new = (dict(_paths(json.loads(version.content))) for version in versions)
+    return {path for path, value in new.items() if old.get(path) != value}
+
+
+def _paths(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        if name in fields.ROWS:
+            for place, row in enumerate(value, 1):
+                for inner, part in row.items():
+                    yield f"{name}.{row.get('line_no', place)}.{inner}", part
+        else:
+            yield name, value
+
+
+def fill(site: Any = admin.site) -> None:
+    """Give the form and the decisions their addresses in the admin."""
+    from merchants.admin import application_form
+
+    site.add_page("merchants/application/begin", application_form.begin, "application_begin")
+    site.add_page(
+        "merchants/application/<int:object_id>/form", application_form.page, "application_form"
+    )
+    site.add_page("merchants/application/<int:object_id>/review", review, "application_review")
+    site.add_page(
+        "merchants/application/<int:object_id>/evidence", evidence, "application_evidence"
+    )

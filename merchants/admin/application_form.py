@@ -1,0 +1,274 @@
+"""The page on which an application is entered: one form, saved at any time, problems beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from config.errors import DomainError
+from foundation import clock
+from foundation.models import User
+from foundation.upload_limit import refused_field
+from merchants.admin import application_fields as fields
+from merchants.models import Application, ApplicationComment, Document
+from merchants.models.application import OPEN
+from merchants.selectors import application as selectors
+from merchants.selectors import application_requirement as requirements
+from merchants.selectors.application import Whole
+from merchants.services import application as applications
+from merchants.services import document as documents
+from merchants.services import document_content
+
+RIGHT = "merchants.change_application"
+Problems = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A field as the page shows it, with what the reviewer said and what is wrong with it."""
+
+    path: str
+    bound: forms.BoundField
+    problem: str = ""
+    comments: Sequence[ApplicationComment] = ()
+    due: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """One kind of paper: what is there of it, and what is wrong."""
+
+    path: str
+    label: str
+    there: Sequence[Document]
+    problem: str = ""
+    comments: Sequence[ApplicationComment] = ()
+    due: str = ""
+
+
+@dataclass(slots=True)
+class Page:
+    """Everything the template needs of one application, with the data that was posted, if any."""
+
+    of: Whole
+    data: Mapping[str, Any] | None = None
+    problems: Problems = field(default_factory=dict)
+
+
+@require_POST
+def begin(request: HttpRequest) -> HttpResponse:
+    """Make an empty draft and open its form."""
+    if not request.user.has_perm("merchants.add_application"):
+        raise PermissionDenied
+    made = applications.begin(maker=cast(User, request.user), at=clock.now())
+    return HttpResponseRedirect(reverse("admin:application_form", args=[made.id]))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def page(request: HttpRequest, object_id: int) -> HttpResponse:
+    """Show the form; save it, take a paper off, or submit."""
+    if not request.user.has_perm(RIGHT):
+        raise PermissionDenied
+    application = _find(object_id)
+    if application.state not in OPEN:
+        return HttpResponseRedirect(_detail(application))
+    if request.method == "POST":
+        return _post(request, application)
+    return _show(request, Page(selectors.whole(application)))
+
+
+def _find(object_id: int) -> Application:
+    found = Application.objects.filter(merchant_id=selectors.house_id(), id=object_id)
+    application = found.select_related("industry").first()
+    if application is None:
+        raise Http404
+    return application
+
+
+def _detail(application: Application) -> str:
+    return reverse("admin:merchants_application_change", args=[application.pk])
+
+
+def _post(request: HttpRequest, application: Application) -> HttpResponse:
+    """Save whatever is right; then do what the button says, if nothing was wrong."""
+    too_large = refused_field(request)
+    problems: Problems = {}
+    if too_large:
+        problems[_path_of(too_large)] = str(document_content.too_large())
+    at = clock.now()
+    try:
+        problems |= _save(request, application, whole=not too_large)
+        if not too_large:
+            problems |= _take_in(request, application, at)
+        if request.POST.get("remove", "").isdecimal():
+            documents.remove(
+                application_id=application.id,
+                document_id=int(request.POST["remove"][:18]),
+                maker=cast(User, request.user),
+                at=at,
+            )
+        if "submit" in request.POST and not problems:
+            return _submit(request, application, at)
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+        return HttpResponseRedirect(request.path)
+    if problems:
+        messages.error(
+            request,
+            _("Nothing was saved: a file was too large. Save again without it.")
+            if too_large
+            else _("Saved, but for what is marked below."),
+        )
+        shown = Page(selectors.whole(_find(application.id)), request.POST, problems)
+        answer = _show(request, shown)
+        if too_large:
+            answer["Connection"] = "close"  # the rest of the body is not wanted
+        return answer
+    messages.success(request, _("Saved."))
+    return HttpResponseRedirect(request.path)
+
+
+def _submit(request: HttpRequest, application: Application, at: Any) -> HttpResponse:
+    application.refresh_from_db(fields=["revision"])
+    try:
+        applications.submit(
+            application_id=application.id,
+            revision=application.revision,
+            maker=cast(User, request.user),
+            at=at,
+        )
+    except applications.Incomplete as refusal:
+        messages.error(request, str(refusal))
+        return HttpResponseRedirect(request.path + "?due=1")
+    messages.success(request, _("Submitted; another person reviews it."))
+    return HttpResponseRedirect(_detail(application))
+
+
+def _save(request: HttpRequest, application: Application, *, whole: bool) -> Problems:
+    """
+    Give the service every field of the right shape; return what has another one.
+
+    Of a request that was cut (not `whole`) the lists are not complete, and are left alone.
+    """
+    of = selectors.whole(application)
+    form = fields.profile_form(of, request.POST)
+    profile = fields.values(form)
+    brought_by = profile.pop("brought_by", "")
+    problems = {name: _said(errors) for name, errors in form.errors.items()}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for part in fields.ROWS:
+        rows[part] = []
+        for number, line in enumerate(fields.row_forms(of, part, request.POST), 1):
+            if not line.empty():
+                rows[part].append({**fields.values(line), "line_no": number})
+                problems |= {
+                    f"{part}.{number}.{name}": _said(errors) for name, errors in line.errors.items()
+                }
+    if not whole:
+        return problems
+    revision = request.POST.get("revision", "")
+    saved = applications.save(
+        application_id=application.id,
+        revision=int(revision) if revision.isdecimal() and len(revision) < 10 else -1,
+        maker=cast(User, request.user),
+        profile={name: value for name, value in profile.items() if name in applications.PROFILE},
+        brought_by=User.objects.filter(pk=brought_by, is_staff=True).first()
+        if brought_by
+        else None,
+        **rows,
+    )
+    return problems | saved.problems
+
+
+def _take_in(request: HttpRequest, application: Application, at: Any) -> Problems:
+    """Take every file in by itself: a bad one keeps no other one out."""
+    problems: Problems = {}
+    for kind in Document.Kind:
+        for file in request.FILES.getlist(f"document-{kind}"):
+            try:
+                documents.add(
+                    application_id=application.id,
+                    kind=str(kind),
+                    file=cast(Any, file),
+                    file_name=file.name or "",
+                    maker=cast(User, request.user),
+                    at=at,
+                )
+            except (document_content.DocumentRefused, documents.TooManyDocuments) as refusal:
+                problems[f"documents.{kind}"] = f"{file.name}: {refusal}"
+    return problems
+
+
+def _path_of(name: str) -> str:
+    return f"documents.{name.removeprefix('document-')}"
+
+
+def _said(errors: Any) -> str:
+    return " ".join(str(error) for error in errors)
+
+
+def _show(request: HttpRequest, shown: Page) -> HttpResponse:
+    application = shown.of.application
+    due = requirements.requirements(shown.of, today=clock.business_date(clock.now()))
+    beside = {one.path: one.title for one in due} if "due" in request.GET else {}
+    said = selectors.comments(application) if application.version_no else {}
+
+    def one(path: str, bound: forms.BoundField) -> Shown:
+        return Shown(
+            path, bound, shown.problems.get(path, ""), said.get(path, ()), beside.get(path, "")
+        )
+
+    profile = fields.profile_form(shown.of, shown.data)
+    sections = [
+        (name, title, [one(inner, profile[inner]) for inner in names])
+        for name, title, names in fields.SECTIONS
+    ]
+    parts = [
+        (
+            part,
+            title,
+            [
+                (number, [one(f"{part}.{number}.{name}", line[name]) for name in line.fields])
+                for number, line in enumerate(fields.row_forms(shown.of, part, shown.data), 1)
+            ],
+            [c for path, found in said.items() if path == part for c in found],
+        )
+        for part, (title, _form) in fields.ROWS.items()
+    ]
+    papers = [
+        Papers(
+            f"documents.{kind}",
+            str(kind.label),
+            [d for d in shown.of.documents if d.kind == kind],
+            shown.problems.get(f"documents.{kind}", ""),
+            said.get(f"documents.{kind}", ()),
+            beside.get(f"documents.{kind}", ""),
+        )
+        for kind in Document.Kind
+    ]
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Application %(number)s") % {"number": application.number},
+        "application": application,
+        "sections": sections,
+        "parts": parts,
+        "papers": papers,
+        "due": due,
+        "returned": application.transitions.order_by("-sequence").first()
+        if application.state == Application.State.RETURNED
+        else None,
+        "detail_url": _detail(application),
+        "most_bytes": document_content.MAX_BYTES,
+        "too_large": str(document_content.too_large()),
+    }
+    return TemplateResponse(request, "admin/application_form.html", context)

@@ -1,0 +1,50 @@
+"""Queues of the merchants package on the overview. Each is one bounded statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Count, Min
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from foundation import clock
+from foundation.models import User
+from foundation.registries import WorkItem
+from merchants.models import Application
+from merchants.selectors.application import house_id
+
+
+def to_review(user: User) -> Iterable[WorkItem]:
+    """Applications that wait for a first review by this person, who had no hand in them."""
+    waiting = Application.objects.filter(
+        merchant_id=house_id(), state=Application.State.SUBMITTED
+    ).exclude(makers__contains=[user.person_id])
+    yield from _queue(
+        _("Applications wait for their first review"), waiting, "SUBMITTED", "review_application"
+    )
+
+
+def to_complete(user: User) -> Iterable[WorkItem]:
+    """Applications that were returned and are past their day."""
+    late = Application.objects.filter(
+        merchant_id=house_id(),
+        state=Application.State.RETURNED,
+        due_date__lt=clock.business_date(clock.now()),
+    )
+    yield from _queue(
+        _("Returned applications are past their day"), late, "RETURNED", "change_application"
+    )
+
+
+def _queue(title: str, rows: object, state: str, permission: str) -> Iterable[WorkItem]:
+    found = rows.aggregate(many=Count("id"), oldest=Min("created_at"))  # type: ignore[attr-defined]
+    if found["many"]:
+        yield WorkItem(
+            title=title,
+            count=found["many"],
+            oldest_at=found["oldest"],
+            at_stake=(),
+            url=reverse("admin:merchants_application_changelist") + f"?state={state}",
+            permission=f"merchants.{permission}",
+        )

@@ -1,0 +1,76 @@
+"""Who else is behind it: the same registration, owner, account or phone elsewhere (S4-02)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from merchants.models import Application, BankAccount, Merchant
+from merchants.models.application_party import ApplicationContact, ApplicationOwner
+from merchants.selectors.application import Whole
+
+MOST: Final = 20  # of each kind
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """One thing shared with one other application or merchant."""
+
+    shared: str | Promise
+    value: str  # masked where it is secret
+    other: Application | Merchant
+
+
+def twins(of: Whole) -> list[Twin]:
+    """Return everything this application shares with others, bounded. Rule: APP-13."""
+    return [*_registration(of), *_account(of), *_owners(of), *_phones(of)]
+
+
+def _registration(of: Whole) -> Iterator[Twin]:
+    number = of.application.registration_no
+    if not number:
+        return
+    same = Application.objects.filter(registration_no=number).exclude(id=of.application.id)
+    for other in same.order_by("-id")[:MOST]:
+        yield Twin(_("registration number"), number, other)
+    merchants = Merchant.objects.filter(registration_no=number)
+    for merchant in merchants.exclude(id=of.application.became_id or 0).order_by("-id")[:MOST]:
+        yield Twin(_("registration number"), number, merchant)
+
+
+def _account(of: Whole) -> Iterator[Twin]:
+    row = of.application
+    if row.account_hash is None:
+        return
+    same = Application.objects.filter(account_hash=row.account_hash).exclude(id=row.id)
+    for other in same.order_by("-id")[:MOST]:
+        yield Twin(_("bank account"), row.account_masked, other)
+    accounts = BankAccount.objects.filter(number_hash=row.account_hash).exclude(
+        merchant_id=row.became_id or 0
+    )
+    for account in accounts.defer("number").select_related("merchant").order_by("-id")[:MOST]:
+        yield Twin(_("bank account"), row.account_masked, account.merchant)
+
+
+def _owners(of: Whole) -> Iterator[Twin]:
+    for owner in of.owners:
+        if owner.identity_hash is None:
+            continue
+        same = ApplicationOwner.objects.filter(identity_hash=owner.identity_hash)
+        others = same.exclude(application=of.application).select_related("application")
+        for other in others.defer("identity_no").order_by("-id")[:MOST]:
+            yield Twin(_("owner"), f"{owner.name} {owner.identity_masked}", other.application)
+
+
+def _phones(of: Whole) -> Iterator[Twin]:
+    for contact in of.contacts:
+        if contact.phone_hash is None:
+            continue
+        same = ApplicationContact.objects.filter(phone_hash=contact.phone_hash)
+        others = same.exclude(application=of.application).select_related("application")
+        for other in others.defer("phone").order_by("-id")[:MOST]:
+            yield Twin(_("phone"), contact.phone_masked, other.application)

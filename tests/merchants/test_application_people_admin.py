@@ -1,0 +1,100 @@
+"""Who is answerable for merchants that were frozen later, and what waits for whom."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+
+from foundation.models import User
+from foundation.services import approval as approvals
+from merchants.models import Merchant
+from merchants.services import application_review as reviews
+from tests.factories import application as factory
+from tests.factories.application import AT
+from tests.factories.foundation import UserFactory
+
+
+def somebody(role: str) -> User:
+    user: User = UserFactory(is_staff=True, language="en")
+    user.groups.set(Group.objects.filter(name=role))
+    return user
+
+
+def door(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def taken_on(maker: User, reviewer: User, checker: User) -> Merchant:
+    application = factory.submitted(maker)
+    reviews.begin(application_id=application.id, reviewer=reviewer, at=AT)
+    proposal = reviews.propose(
+        application_id=application.id, reviewer=reviewer, risk_grade=1, reason="", at=AT
+    )
+    approvals.decide(
+        approval_id=proposal.id, merchant_id=proposal.merchant_id, checker=checker, approve=True,
+        reason="", seen_sha256=proposal.content_sha256, at=AT,
+    )  # fmt: skip
+    application.refresh_from_db()
+    assert application.became is not None
+    return application.became
+
+
+@pytest.mark.django_db
+class TestMerchantsByPerson:
+    def test_count_each_part_and_those_that_are_frozen_now(self):
+        maker, reviewer, checker = (somebody(r) for r in ("operator", "reviewer", "checker"))
+        second = UserFactory(is_staff=True, person=reviewer.person, language="en")
+        frozen = taken_on(maker, reviewer, checker)
+        taken_on(maker, second, checker)
+        Merchant.objects.filter(pk=frozen.pk).update(status="FROZEN")
+
+        client = door(somebody("auditor"))
+        page = client.get(reverse("admin:application_people"), {"person": reviewer.person_id})
+
+        found = {(one.part, one.name): (one.merchants, one.frozen) for _l, one in
+                 page.context["rows"]}  # fmt: skip
+        assert found == {
+            ("brought_by", maker.person.name): (2, 1),
+            ("first_reviewer", reviewer.person.name): (2, 1),
+            ("second_reviewer", checker.person.name): (2, 1),
+        }
+        assert [row.became for row in page.context["frozen"]] == [frozen]
+
+    def test_are_for_who_may_see_applications(self):
+        nobody = UserFactory(is_staff=True)
+
+        assert door(nobody).get(reverse("admin:application_people")).status_code == 403
+
+
+@pytest.mark.django_db
+class TestTheOverview:
+    def test_tells_reviewers_of_applications_they_may_review(self):
+        maker = somebody("operator")
+        maker.groups.add(Group.objects.get(name="reviewer"))
+        application = factory.submitted(maker)
+
+        def waits(user: User) -> list[str]:
+            page = door(User.objects.get(pk=user.pk)).get(reverse("admin:index"))
+            return [queue.title for queue in page.context["work"]]
+
+        title = "Applications wait for their first review"
+        assert title in waits(somebody("reviewer"))
+        assert title not in waits(maker)
+        assert title not in waits(somebody("checker"))
+        reviewer = somebody("reviewer")
+        reviews.begin(application_id=application.id, reviewer=reviewer, at=AT)
+        reviews.give_back(
+            application_id=application.id, reviewer=reviewer, comments={}, reason="more", at=AT
+        )
+        assert "Returned applications are past their day" in waits(somebody("operator"))
+
+    def test_finds_an_application_by_its_number(self):
+        application = factory.draft(somebody("operator"))
+
+        page = door(somebody("auditor")).get(reverse("admin:find"), {"q": application.number})
+
+        assert [hit.detail for hit in page.context["hits"]] == [str(application)]
