@@ -17,6 +17,7 @@ from merchants.models import (
     Application,
     ApplicationEvidence,
     BankAccount,
+    Invitation,
     Merchant,
 )
 from merchants.selectors import application as selectors
@@ -173,6 +174,8 @@ class TestApproval:
         assert said["event"] == "merchant.approved"
         assert said["payload"]["owner"].email == factory.CONTACT["email"]
         assert factory.CONTACT["email"] not in repr(said)
+        invitation = Invitation.objects.get(merchant=merchant)
+        assert (invitation.email, invitation.role) == (factory.CONTACT["email"], "OWNER")
 
     def test_keeps_evidence_of_exactly_what_was_approved(self, maker, reviewer, checker):
         application = in_review(maker, reviewer)
