@@ -16,6 +16,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from foundation.money import Money
+from foundation.verification import Sender, StepUp, VerificationFactor, VerifiedOperation
 
 if TYPE_CHECKING:
     from django.utils.functional import Promise
@@ -145,15 +146,6 @@ class DayCloseStep(Protocol):
     def __call__(self, *, business_date: date, at: datetime) -> None: ...
 
 
-class VerificationFactor(Protocol):
-    """
-    Proves that the person is who he says; raises DomainError with the reason when the proof is no
-    good.
-    """
-
-    def __call__(self, *, merchant_id: int, user: User, proof: str, at: datetime) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class WorkItem:
     """
@@ -255,6 +247,9 @@ invariant_checks: Registry[Callable[[], Iterable[Finding]]] = Registry("invarian
 append_only_tables: Registry[tuple[str, ...]] = Registry("append_only_tables")
 day_close_steps: Registry[DayCloseStep] = Registry("day_close_steps")
 verification_factors: Registry[VerificationFactor] = Registry("verification_factors")
+verified_operations: Registry[VerifiedOperation] = Registry("verified_operations")
+step_ups: Registry[StepUp] = Registry("step_ups")
+code_senders: Registry[Sender] = Registry("code_senders")
 lifecycle_listeners: Registry[LifecycleListener] = Registry("lifecycle_listeners")
 fact_listeners: Registry[FactListener] = Registry("fact_listeners")
 work_items: Registry[Callable[[User], Iterable[WorkItem]]] = Registry("work_items")
@@ -272,6 +267,11 @@ def title_of(action: str) -> str:
     """Return what people call a kind of proposal; its name where it has no title."""
     found = approval_actions.get(action).title if action in approval_actions else ""
     return str(found) or action
+
+
+def step_up_needed(*, user: User, at: datetime) -> bool:
+    """Return whether somebody asks for more proof from this person now (a new device, S2-13)."""
+    return any(asks(user=user, at=at) for asks in step_ups)
 
 
 def announce(event: str, *, merchant_ids: Sequence[int], payload: Mapping[str, Any]) -> None:

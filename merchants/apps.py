@@ -14,10 +14,20 @@ class MerchantsConfig(AppConfig):
         """Fill the registries."""
         import merchants.checks  # noqa: F401
         from foundation import csv_intake, registries
+        from foundation.selectors.sign_in import recently_new_device
         from merchants.models import Ability
+        from merchants.operations import OPERATIONS
         from merchants.reasons import REASONS
         from merchants.selectors import membership
-        from merchants.services import application_approval, bank_account, payment_password
+        from merchants.services import (
+            application_approval,
+            bank_account,
+            letter,
+            one_time_code,
+            payment_password,
+            totp,
+            verification_rule,
+        )
 
         csv_intake.register_reasons(REASONS)
         registries.append_only_tables.register(
@@ -30,13 +40,22 @@ class MerchantsConfig(AppConfig):
             ),
         )
         registries.approval_actions.register(bank_account.APPROVE, bank_account.APPROVAL_ACTION)
-        action = application_approval.ACTION
-        registries.approval_actions.register(action.name, action)
-        registries.verification_factors.register(payment_password.FACTOR, payment_password.factor)
+        for action in (application_approval.ACTION, verification_rule.ACTION):
+            registries.approval_actions.register(action.name, action)
         registries.second_factor_rules.register("merchants", membership.needs_second_factor)
         registries.menu_entries.register(
             "portal:people",
             registries.MenuEntry("portal", _("People"), "portal:people", Ability.MANAGE),
+        )
+        registries.step_ups.register("new_device", recently_new_device)
+        for factor in (payment_password.FACTOR, one_time_code.FACTOR, totp.FACTOR):
+            registries.verification_factors.register(factor.name, factor)
+        for operation in OPERATIONS:
+            registries.verified_operations.register(operation.name, operation)
+        registries.code_senders.register("email", letter.by_email)
+        registries.append_only_tables.register(
+            "merchants.verification",
+            ("merchants_verification_request", "merchants_verification_attempt"),
         )
         from merchants.admin import menu
 

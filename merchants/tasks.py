@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from foundation import clock
 from merchants.services import invitation as invitations
+from merchants.services import one_time_code
 
 
 @shared_task(name="merchants.mail_invitation")
 def mail_invitation(*, merchant_id: int, invitation_id: int, **_: object) -> None:
     """Send the link of an invitation; a second delivery sends the same link again."""
     invitations.mail_link(merchant_id=merchant_id, invitation_id=invitation_id)
+
+
+@shared_task(name="merchants.send_one_time_code", time_limit=60, soft_time_limit=50)
+def send_one_time_code(*, merchant_id: int, code_id: int, **_: object) -> None:
+    """Send one code to its person; safe to deliver any number of times."""
+    one_time_code.send(merchant_id=merchant_id, code_id=code_id, at=clock.now())

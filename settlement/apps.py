@@ -22,6 +22,7 @@ class SettlementConfig(AppConfig):
             payout_journal,
             schedule,
             standing_instruction,
+            withdrawal,
             withdrawal_review,
         )
 
@@ -57,10 +58,8 @@ class SettlementConfig(AppConfig):
             withdrawal_review.ACTION,
         ):
             registries.approval_actions.register(action.name, action)
-        for name, title in (
-            ("settlements", _("Settlements")),
-            ("withdrawals", _("Withdrawals")),
-        ):
+        registries.verified_operations.register(withdrawal.OPERATION, withdrawal.VERIFIED)
+        for name, title in (("settlements", _("Settlements")), ("withdrawals", _("Withdrawals"))):
             registries.menu_entries.register(
                 f"portal.{name}",
                 registries.MenuEntry("portal", title, f"portal:{name}", "see_balances"),

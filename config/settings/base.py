@@ -293,6 +293,12 @@ FIELD_KEYS: dict[str, str] = env.json("FIELD_KEYS")
 # base64 of 32 bytes: keyed look-up hashes of card and account numbers
 LOOKUP_KEY = env.str("LOOKUP_KEY")
 PASSWORD_PEPPER = env.str("PASSWORD_PEPPER")  # mixed into payment passwords before hashing
+# Still read: a payment password of a former pepper is hashed with the present one at its next use.
+PASSWORD_PEPPERS_FORMER: list[str] = env.json("PASSWORD_PEPPERS_FORMER", default=[])
+# Raise it, and every payment password is hashed anew at its next use. memory_cost is in KiB.
+PAYMENT_PASSWORD_ARGON2: dict[str, Any] = {"time_cost": 3, "memory_cost": 65536, "parallelism": 4}
+ONE_TIME_CODE_SENDER = "email"  # a name in foundation.registries.code_senders
+EMAIL_TIMEOUT = 10  # seconds
 
 # The simulated payout channel. Without URL and secret it is not configured: payouts wait, unsent.
 CHANNEL_SIMULATOR: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from foundation import registries
@@ -26,6 +27,9 @@ def fill() -> None:
     )
 
     document.fill()
+    admin.site.add_page(  # type: ignore[attr-defined]
+        "merchants/verificationrule/propose/", verification.propose_page, verification.PROPOSE
+    )
     application.fill()
     application_people.fill()
     registries.work_items.register("merchants.to_review", work_items.to_review)

@@ -18,9 +18,15 @@ from merchants.models.industry import ContractType, Industry, ProductGate, RiskG
 from merchants.models.invitation import Invitation
 from merchants.models.membership import Ability, Membership
 from merchants.models.merchant import Merchant
+from merchants.models.one_time_code import FactorCount, OneTimeCode
 from merchants.models.partner_grant import PartnerGrant
 from merchants.models.payment_password import PaymentPassword
-from merchants.models.verification import VerificationRule, VerificationToken
+from merchants.models.verification import (
+    VerificationAttempt,
+    VerificationRequest,
+    VerificationRule,
+    VerificationToken,
+)
 
 __all__ = [
     "Ability",
@@ -37,15 +43,19 @@ __all__ = [
     "ContractType",
     "CustomRole",
     "Document",
+    "FactorCount",
     "Industry",
     "Invitation",
     "Membership",
     "Merchant",
+    "OneTimeCode",
     "PartnerGrant",
     "PaymentPassword",
     "ProductGate",
     "RiskGrade",
     "Scope",
+    "VerificationAttempt",
+    "VerificationRequest",
     "VerificationRule",
     "VerificationToken",
 ]

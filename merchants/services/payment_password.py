@@ -8,23 +8,26 @@ import re
 import secrets
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import argon2
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.errors import DomainError, Malformed
 from foundation import actor
 from foundation.models import User
 from foundation.services import audit
+from foundation.verification import FactorLocked, Presented, ProofField, VerificationFactor
 from merchants.models import Ability, PaymentPassword
 from merchants.services import membership as memberships
+from merchants.services import pepper
 
 MAX_FAILURES: Final = 5
 LOCKED_FOR: Final = timedelta(hours=24)
-FACTOR: Final = "payment_password"
+NAME: Final = "payment_password"
 _SHAPE: Final = re.compile(r"[0-9]{6,12}")
 _COMMON: Final = frozenset(
     """
@@ -47,11 +50,10 @@ class PaymentPasswordWrong(DomainError):
     http_status = 403
 
 
-class PaymentPasswordLocked(DomainError):
+class PaymentPasswordLocked(FactorLocked):
     """Too many failures; nothing is compared until the lock ends."""
 
     code = "payment_password_locked"
-    http_status = 403
 
 
 class PaymentPasswordNotSet(DomainError):
@@ -69,7 +71,7 @@ def set_password(*, merchant_id: int, user: User, payment_password: str, at: dat
     """
     memberships.require(merchant_id=merchant_id, user=user, ability=Ability.WITHDRAW)
     _require_strong(payment_password)
-    hashed = _hasher().hash(_peppered(payment_password))
+    hashed = _hashed(payment_password)
     with transaction.atomic():
         actor.stamp_transaction()
         PaymentPassword.objects.update_or_create(
@@ -77,6 +79,7 @@ def set_password(*, merchant_id: int, user: User, payment_password: str, at: dat
             user=user,
             defaults={
                 "password_hash": hashed,
+                "pepper": pepper.name(pepper.current()),
                 "failed_count": 0,
                 "locked_until": None,
                 "changed_at": at,
@@ -117,9 +120,22 @@ def check(*, merchant_id: int, user: User, payment_password: str, at: datetime) 
         raise refusal
 
 
-def factor(*, merchant_id: int, user: User, proof: str, at: datetime) -> None:
-    """Prove a person by payment password (registries.verification_factors)."""
-    check(merchant_id=merchant_id, user=user, payment_password=proof, at=at)
+def _prove(presented: Presented) -> None:
+    check(
+        merchant_id=presented.merchant_id,
+        user=presented.user,
+        payment_password=presented.given[NAME],
+        at=presented.at,
+    )
+
+
+FACTOR: Final = VerificationFactor(
+    NAME,
+    gettext_lazy("payment password"),
+    level=1,
+    fields=(ProofField(NAME, gettext_lazy("Payment password"), max_length=12, numeric=True),),
+    check=_prove,
+)
 
 
 def _compare(
@@ -136,11 +152,14 @@ def _compare(
     if row.locked_until is not None and at < row.locked_until:
         return _locked()
     failed = 0 if row.locked_until is not None else row.failed_count
-    if _matches(row.password_hash, payment_password):
-        if _hasher().check_needs_rehash(row.password_hash):
-            row.password_hash = _hasher().hash(_peppered(payment_password))
+    if _matches(row, payment_password):
+        if row.pepper != pepper.name(pepper.current()) or hasher().check_needs_rehash(
+            row.password_hash
+        ):
+            row.password_hash = _hashed(payment_password)
+            row.pepper = pepper.name(pepper.current())
         row.failed_count, row.locked_until = 0, None
-        row.save(update_fields=["password_hash", "failed_count", "locked_until"])
+        row.save(update_fields=["password_hash", "pepper", "failed_count", "locked_until"])
         return None
     row.failed_count = failed + 1
     row.locked_until = at + LOCKED_FOR if row.failed_count >= MAX_FAILURES else None
@@ -176,18 +195,29 @@ def _require_strong(password: str) -> None:
         raise PaymentPasswordWeak(_("This payment password is too easy to guess."))
 
 
-def _peppered(password: str) -> str:
+def _peppered(known: str, password: str) -> str:
     """Mix in what is not in the database, so that its hashes alone are worth nothing."""
-    pepper = settings.PASSWORD_PEPPER.encode()
-    return hmac.new(pepper, password.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(known.encode(), password.encode(), hashlib.sha256).hex()
 
 
-def _matches(hashed: str, password: str) -> bool:
-    try:
-        return _hasher().verify(hashed, _peppered(password))
-    except argon2.exceptions.VerifyMismatchError:
-        return False
+def _hashed(password: str) -> str:
+    return hasher().hash(_peppered(pepper.current(), password))
 
 
-def _hasher() -> argon2.PasswordHasher:
-    return argon2.PasswordHasher()
+def _matches(row: PaymentPassword, password: str) -> bool:
+    """Compare with the pepper of the row. Raises PepperUnknown: then nothing is counted."""
+    peppers = pepper.named(row.pepper)
+    if not peppers:
+        raise pepper.PepperUnknown(_("Payment passwords cannot be checked now; please tell us."))
+    for known in peppers:
+        try:
+            return hasher().verify(row.password_hash, _peppered(known, password))
+        except argon2.exceptions.VerifyMismatchError:
+            continue
+    return False
+
+
+def hasher() -> argon2.PasswordHasher:
+    """Return Argon2id with the cost of the settings; a hash of another cost is made anew."""
+    cost: dict[str, Any] = settings.PAYMENT_PASSWORD_ARGON2
+    return argon2.PasswordHasher(**cost)

@@ -1,36 +1,37 @@
-"""Verification: proofs by the matrix, then a token for one act (S2-10)."""
+"""Verification: a request, and the proofs the matrix asks for; then there is a token (S2-10)."""
 
 from __future__ import annotations
 
-import hashlib
+import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from django.db import connection, transaction
-from django.db.models import Q
-from django.db.transaction import TransactionManagementError
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from config.errors import DomainError
-from foundation import registries
+from config.errors import DomainError, NotFound
+from foundation import actor, registries
 from foundation.models import User
 from foundation.money import Money
-from merchants.models import Ability, VerificationRule, VerificationToken
-from merchants.models.verification import TOKEN_LIFETIME
-from merchants.services import membership as memberships
+from foundation.verification import FactorLocked, FactorUndecided, Presented, VerificationFactor
+from merchants.models import (
+    OneTimeCode,
+    VerificationAttempt,
+    VerificationRequest,
+    VerificationToken,
+)
+from merchants.models.verification import REQUEST_LIFETIME
 from merchants.services import payment_password as payment_passwords
+from merchants.services import verification_rule as rules
+from merchants.services import verification_token as tokens
 
+Result = VerificationAttempt.Result
+_NUMBER: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _NO_PROOFS: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-class OperationNotVerifiable(DomainError):
-    """No rule says which proofs this operation needs, so none is good enough."""
-
-    code = "verification_rule_missing"
-    http_status = 403
 
 
 class ProofMissing(DomainError):
@@ -40,42 +41,132 @@ class ProofMissing(DomainError):
     http_status = 403
 
 
-class TokenRefused(DomainError):
-    """
-    The token does not open this act. `reason` (unknown, used, expired, other_user,
-    other_operation, other_amount, other_payee) is for the log; people read one sentence.
-    """
+class ProofsRefused(DomainError):
+    """Of proofs that are given together at least one is wrong; nobody learns which."""
 
-    code = "verification_token_refused"
+    code = "verification_proofs_refused"
     http_status = 403
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(
-            _("The verification is not valid (any more): verify once again."), reason=reason
-        )
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Where a request stands: the factors to give now, those proved, those that staff give."""
+
+    now: tuple[VerificationFactor, ...]
+    proved: tuple[VerificationFactor, ...]
+    waiting: tuple[VerificationFactor, ...]
+    later: tuple[VerificationFactor, ...]
 
 
-def factors_for(*, operation: str, amount: Money) -> Sequence[str]:
+def open_request(
+    *, merchant_id: int, user: User, operation: str, amount: Money, payee: str, at: datetime
+) -> VerificationRequest:
     """
-    Return the factors an operation of that size needs: the row of the currency before the row of
-    all, and of those the highest tier reached.
+    Open a request for one act: what it needs is fixed now, and asked for again at the end.
 
-    Raises: OperationNotVerifiable.
-    Rule:   VER-1 (docs/rules/verification.md).
+    `payee` names the destination (the bank account's uuid), "" for none.
+    Raises: Forbidden, OperationNotVerifiable. Rule: VER-2 (docs/rules/verification.md).
     """
-    rule = (
-        VerificationRule.objects.filter(
-            Q(currency=amount.currency) | Q(currency=""),
+    tokens.require_able(merchant_id=merchant_id, user=user, operation=operation)
+    needed = rules.needed_of(operation=operation, amount=amount, user=user, at=at)
+    with transaction.atomic():
+        return VerificationRequest.objects.create(
+            merchant_id=merchant_id,
+            number=secrets.token_urlsafe(16),
+            user=user,
             operation=operation,
-            from_amount_minor__lte=amount.minor,
+            amount_minor=amount.minor,
+            currency=amount.currency,
+            payee=payee,
+            factors=list(needed.factors),
+            together=needed.together,
+            stepped_up=needed.stepped_up,
+            opened_at=at,
+            expires_at=at + REQUEST_LIFETIME,
         )
-        .order_by("-currency", "-from_amount_minor")
-        .first()
+
+
+def find(
+    *,
+    merchant_id: int,
+    user: User,
+    number: str,
+    operation: str,
+    amount: Money,
+    payee: str,
+    at: datetime,
+) -> VerificationRequest:
+    """
+    Return the open request of that number, if it is this person's and for exactly this act.
+
+    Raises: NotFound (also when anything differs: what was proved for one act is for no other).
+    """
+    if not _NUMBER.fullmatch(number):
+        raise NotFound(_("There is no such verification."))
+    request = VerificationRequest.objects.filter(
+        merchant_id=merchant_id,
+        number=number,
+        user=user,
+        operation=operation,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        payee=payee,
+        opened_at__lte=at,
+        expires_at__gt=at,
+    ).first()
+    if request is None or _has_token(request):
+        raise NotFound(_("There is no such verification."))
+    return request
+
+
+def asked(request: VerificationRequest) -> Asked:
+    """Return where a request stands."""
+    passed = set(
+        VerificationAttempt.objects.filter(
+            merchant_id=request.merchant_id, verification=request, result=Result.PASSED
+        ).values_list("factor", flat=True)
     )
-    if rule is None:
-        raise OperationNotVerifiable(_("Nobody may do this yet: no rule names the proofs."))
-    return tuple(rule.factors)
+    factors = [registries.verification_factors.get(name) for name in request.factors]
+    missing = [factor for factor in factors if not factor.later and factor.name not in passed]
+    now = missing if request.together else missing[:1]
+    return Asked(
+        now=tuple(now),
+        proved=tuple(factor for factor in factors if factor.name in passed),
+        waiting=tuple(missing[len(now) :]),
+        later=tuple(factor for factor in factors if factor.later),
+    )
+
+
+def prepare(*, request: VerificationRequest, at: datetime, again: bool = False) -> None:
+    """
+    Send what the factors of this step need, once; with `again` once more.
+
+    Raises: what the factors raise (a limit, no address). Rule: VER-8.
+    """
+    sent = OneTimeCode.objects.filter(merchant_id=request.merchant_id, request=request).exists()
+    for factor in asked(request).now:
+        if factor.prepares and (again or not sent):
+            factor.prepare(_presented(request, _NO_PROOFS, at))
+
+
+def prove(*, request: VerificationRequest, given: Mapping[str, str], at: datetime) -> str | None:
+    """
+    Check the proofs that are given, as far as the order of the factors goes, and return the token
+    once every one was right; None while more are needed.
+
+    A failed proof is counted by its factor and committed, so this is never called inside a
+    transaction of somebody else. Each proof leaves an attempt: factor, level, result.
+
+    Raises: ProofMissing, ProofsRefused, RequestClosed, and what the factors raise.
+    Rule:   VER-2, VER-11.
+    """
+    if not request.opened_at <= at < request.expires_at or _has_token(request):
+        raise tokens.closed()
+    if request.together:
+        _prove_together(request, given, at)
+    else:
+        _prove_in_turn(request, given, at)
+    return None if asked(request).now else tokens.give(request=request, at=at)
 
 
 def issue(
@@ -90,85 +181,116 @@ def issue(
     proofs: Mapping[str, str] = _NO_PROOFS,
 ) -> str:
     """
-    Check every factor the matrix asks for and return a token for exactly this act, good once.
+    Open a request, give every proof at once, and return the token: for who has them all at hand.
 
-    `payee` names the destination (the bank account's id). A failed proof is counted by its factor
-    and committed, so this is never called inside a transaction of somebody else.
-
-    Raises: Forbidden, OperationNotVerifiable, ProofMissing, and what the factors raise.
-    Rule:   VER-2.
+    Raises: as `open_request` and `prove`; ProofMissing when a factor was not given. Rule: VER-2.
     """
-    memberships.require(merchant_id=merchant_id, user=user, ability=Ability.WITHDRAW)
-    given = {**proofs, payment_passwords.FACTOR: payment_password}
-    factors = factors_for(operation=operation, amount=amount)
-    for name in factors:
-        if not given.get(name):
-            raise ProofMissing(_("A proof is missing: %(factor)s.") % {"factor": name})
-        prove = registries.verification_factors.get(name)
-        prove(merchant_id=merchant_id, user=user, proof=given[name], at=at)
-    token = secrets.token_urlsafe(32)
-    with transaction.atomic():
-        VerificationToken.objects.create(
-            merchant_id=merchant_id,
-            user=user,
-            operation=operation,
-            amount_minor=amount.minor,
-            currency=amount.currency,
-            payee=payee,
-            factors=list(factors),
-            token_hash=_hash(token),
-            issued_at=at,
-            expires_at=at + TOKEN_LIFETIME,
-        )
+    request = open_request(
+        merchant_id=merchant_id,
+        user=user,
+        operation=operation,
+        amount=amount,
+        payee=payee,
+        at=at,
+    )
+    given = {**proofs, payment_passwords.FACTOR.name: payment_password}
+    token = prove(request=request, given=given, at=at)
+    if token is None:
+        raise _missing(asked(request).now[0])
     return token
 
 
-def consume(
-    *,
-    merchant_id: int,
-    user: User,
-    token: str,
-    operation: str,
-    amount: Money,
-    payee: str,
+def _prove_in_turn(request: VerificationRequest, given: Mapping[str, str], at: datetime) -> None:
+    """Check one factor after the other; what was right stays right for this request."""
+    status = asked(request)
+    missing = (*status.now, *status.waiting)
+    if missing and not _has_all(missing[0], given):
+        raise _missing(missing[0])
+    for factor in missing:
+        if not _has_all(factor, given):
+            return
+        refusal = _refusal(factor, request, given, at)
+        _note(request, {factor: refusal}, at)
+        if refusal is not None:
+            raise refusal
+
+
+def _prove_together(request: VerificationRequest, given: Mapping[str, str], at: datetime) -> None:
+    """Check every factor, and let all pass or none; the answer names no factor (S2-15)."""
+    factors = asked(request).now
+    for factor in factors:
+        if not _has_all(factor, given):
+            raise _missing(factor)
+    refusals = {factor: _refusal(factor, request, given, at) for factor in factors}
+    _note(request, refusals, at)
+    wrong = [refusal for refusal in refusals.values() if refusal is not None]
+    for refusal in wrong:
+        if isinstance(refusal, FactorLocked | FactorUndecided):
+            raise refusal
+    if wrong:
+        raise ProofsRefused(_("At least one of the proofs is not right."))
+
+
+def _refusal(
+    factor: VerificationFactor, request: VerificationRequest, given: Mapping[str, str], at: datetime
+) -> DomainError | None:
+    if factor.check is None:
+        raise LookupError(f"{factor.name} is given by staff")
+    own = {field.name: given[field.name] for field in factor.fields}
+    try:
+        factor.check(_presented(request, own, at))
+    except DomainError as refusal:
+        return refusal
+    return None
+
+
+def _note(
+    request: VerificationRequest,
+    refusals: Mapping[VerificationFactor, DomainError | None],
     at: datetime,
-) -> int:
-    """
-    Use a token up and return its id, inside the transaction of the act it allows.
-
-    The row is locked until that transaction ends: of two that come with the same token one waits
-    and is refused, and a token whose act rolls back is good again.
-
-    Raises: TokenRefused; TransactionManagementError outside of a transaction (a bug).
-    Rule:   VER-3.
-    """
-    if not connection.in_atomic_block:
-        raise TransactionManagementError("consume() belongs into the transaction of the act")
-    row = (
-        VerificationToken.objects.select_for_update()
-        .filter(merchant_id=merchant_id, token_hash=_hash(token))
-        .first()
-    )
-    if row is None:
-        raise TokenRefused("unknown")
-    if row.used_at is not None:
-        raise TokenRefused("used")
-    if not row.issued_at <= at < row.expires_at:
-        raise TokenRefused("expired")
-    asked = {
-        "other_user": row.user_id == user.pk,
-        "other_operation": row.operation == operation,
-        "other_amount": (row.amount_minor, row.currency) == (amount.minor, amount.currency),
-        "other_payee": row.payee == payee,
-    }
-    for reason, same in asked.items():
-        if not same:
-            raise TokenRefused(reason)
-    row.used_at = at
-    row.save(update_fields=["used_at"])
-    return row.id
+) -> None:
+    """Keep what became of the proofs; a right one that another request was faster with is known."""
+    spoilt = any(refusal is not None for refusal in refusals.values())
+    who = actor.current()
+    attempts = [
+        VerificationAttempt(
+            merchant_id=request.merchant_id,
+            verification=request,
+            factor=factor.name,
+            result=_result(refusal, spoilt),
+            level=factor.level,
+            reason="" if refusal is None else refusal.code[:50],
+            at=at,
+            actor=who.name,
+            request_id=who.request_id,
+        )
+        for factor, refusal in refusals.items()
+    ]
+    with transaction.atomic(durable=True):
+        VerificationAttempt.objects.bulk_create(attempts, ignore_conflicts=True)
 
 
-def _hash(token: str) -> bytes:
-    """Hash a token of 256 random bits."""
-    return hashlib.sha256(token.encode()).digest()
+def _result(refusal: DomainError | None, spoilt: bool) -> Result:
+    if refusal is None:
+        return Result.SPOILT if spoilt else Result.PASSED
+    if isinstance(refusal, FactorLocked):
+        return Result.LOCKED
+    return Result.UNDECIDED if isinstance(refusal, FactorUndecided) else Result.REFUSED
+
+
+def _presented(request: VerificationRequest, given: Mapping[str, str], at: datetime) -> Presented:
+    return Presented(request.merchant_id, request.user, request.id, at, given)
+
+
+def _has_token(request: VerificationRequest) -> bool:
+    return VerificationToken.objects.filter(
+        merchant_id=request.merchant_id, request=request
+    ).exists()
+
+
+def _has_all(factor: VerificationFactor, given: Mapping[str, str]) -> bool:
+    return all(given.get(field.name) for field in factor.fields)
+
+
+def _missing(factor: VerificationFactor) -> ProofMissing:
+    return ProofMissing(_("A proof is missing: %(factor)s.") % {"factor": factor.title})

@@ -1,8 +1,9 @@
-"""Asking for a withdrawal: first how much and where to, then fee, total and payment password."""
+"""Asking for a withdrawal: first how much and where to, then fee, total and the proofs."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,22 +24,16 @@ from foundation.money import Money
 from ledger.errors import InsufficientAvailableBalance
 from ledger.selectors import balance as balances
 from merchants.models import BankAccount
+from merchants.portal import verification
 from merchants.portal.access import Member, MemberRequest
 from merchants.selectors import bank_account as bank_accounts
 from merchants.selectors import payment_password as known_passwords
-from merchants.services import payment_password as payment_passwords
-from merchants.services import verification
 from settlement.models import Withdrawal
 from settlement.services import payout_fee
 from settlement.services import withdrawal as withdrawals
 
 _SALT: Final = "portal.withdrawal"
 _TOKEN_LIVES: Final = 30 * 60  # seconds
-_OF_THE_PASSWORD: Final = (
-    payment_passwords.PaymentPasswordWrong,
-    payment_passwords.PaymentPasswordLocked,
-    payment_passwords.PaymentPasswordNotSet,
-)
 
 
 def new_token(member: Member) -> str:
@@ -110,24 +105,6 @@ class WithdrawalForm(forms.Form):
         return Money(self.cleaned_data["money"].minor, self.cleaned_data["money"].currency)
 
 
-class ConfirmForm(WithdrawalForm):
-    """The same once more, and the payment password."""
-
-    payment_password = forms.CharField(
-        label=gettext_lazy("Payment password"),
-        max_length=12,
-        strip=False,
-        widget=forms.PasswordInput(
-            attrs={
-                "class": "form-control",
-                "inputmode": "numeric",
-                "autocomplete": "off",
-                "autofocus": True,
-            }
-        ),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Free:
     """What could be withdrawn now in one currency, and the most after the fee."""
@@ -136,72 +113,79 @@ class Free:
     largest: Money
 
 
-@sensitive_post_parameters("payment_password")
+@sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: MemberRequest) -> HttpResponseBase:
-    """Take a withdrawal in two steps; every refusal is said beside the form, nothing is stored."""
+    """
+    Take a withdrawal: amount and account first, then the proofs the matrix asks for beside what
+    they are for. Every refusal is said beside the form, nothing is stored.
+    """
     member = request.member
     accounts = bank_accounts.payees(merchant_id=member.merchant_id)
     step = request.POST.get("step", "") if request.method == "POST" else ""
-    if step == "confirm":
-        return _confirm(request, ConfirmForm(member, accounts, data=request.POST))
-    if step in ("ask", "change"):
-        form = WithdrawalForm(member, accounts, data=request.POST)
-        if form.is_valid() and step == "ask" and _within_balance(form):
-            return _show_confirm(request, ConfirmForm(member, accounts, initial=request.POST), form)
-        if "token" in form.errors:
-            form = _fresh(member, accounts, form)
-        return _show_form(request, form)
-    return _show_form(
-        request, WithdrawalForm(member, accounts, initial={"token": new_token(member)})
-    )
-
-
-def _confirm(request: MemberRequest, form: ConfirmForm) -> HttpResponseBase:
-    """Verify the person, ask for the withdrawal, and go to its page."""
+    if verification.AGAIN in request.POST:
+        step = "confirm"
+    if step not in ("ask", "change", "confirm"):
+        fresh = WithdrawalForm(member, accounts, initial={"token": new_token(member)})
+        return _show_form(request, fresh)
+    form = WithdrawalForm(member, accounts, data=request.POST)
     if not form.is_valid():
-        beyond = set(form.errors) - {"payment_password"}
-        if beyond:
-            return _show_form(request, _fresh(form.member, list(form.accounts.values()), form))
-        return _show_confirm(request, form, form)
-    try:
-        withdrawal = _request(form)
-    except _OF_THE_PASSWORD as refusal:
-        form.add_error("payment_password", str(refusal))
-    except InsufficientAvailableBalance:
-        free = _free(form.member, form.money.currency)
-        form.add_error(
-            None,
-            _("The available balance is no longer enough: %(available)s can be used now.")
-            % {"available": str(free.available)},
-        )
-    except DomainError as refusal:
-        form.add_error(None, str(refusal))
-    else:
-        messages.success(request, _("Your withdrawal was taken."))
-        return redirect("portal:withdrawal", form.member.merchant_id, withdrawal.number)
-    return _show_confirm(request, form, form)
+        return _show_form(request, _fresh(form) if "token" in form.errors else form)
+    if step == "confirm":
+        return _confirm(request, form)
+    if step == "ask" and _within_balance(form):
+        return _show_confirm(request, form, _step(form))
+    return _show_form(request, form)
 
 
-def _request(form: ConfirmForm) -> Withdrawal:
-    """Turn the payment password into a token for exactly this, and use it. Rule: WD-2."""
-    at, member, payee = clock.now(), form.member, form.payee
-    token = verification.issue(
-        merchant_id=member.merchant_id,
-        user=member.user,
+def _confirm(request: MemberRequest, form: WithdrawalForm) -> HttpResponseBase:
+    """Verify the person, ask for the withdrawal, and go to its page."""
+    member = form.member
+    known = withdrawals.known(merchant_id=member.merchant_id, order_no=form.order_no)
+    if known is not None and known.amount == form.money:  # the form came twice
+        return redirect("portal:withdrawal", member.merchant_id, known.number)
+    step = _step(form, request.POST)
+    token = step.submit()
+    if token is not None:
+        try:
+            withdrawal = _request(form, token)
+        except InsufficientAvailableBalance:
+            free = _free(member, form.money.currency)
+            form.add_error(
+                None,
+                _("The available balance is no longer enough: %(available)s can be used now.")
+                % {"available": str(free.available)},
+            )
+        except DomainError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _("Your withdrawal was taken."))
+            return redirect("portal:withdrawal", member.merchant_id, withdrawal.number)
+        step = _step(form)  # the token is spent on a refusal: its request is over
+    return _show_confirm(request, form, step)
+
+
+def _step(form: WithdrawalForm, given: Mapping[str, str] | None = None) -> verification.Step:
+    """Return the verification of exactly this withdrawal. Rule: WD-2."""
+    return verification.Step(
+        form.member,
         operation=withdrawals.OPERATION,
         amount=form.money,
-        payee=withdrawals.payee_name(payee),
-        payment_password=form.cleaned_data["payment_password"],
-        at=at,
+        payee=withdrawals.payee_name(form.payee),
+        at=clock.now(),
+        given=given,
     )
+
+
+def _request(form: WithdrawalForm, token: str) -> Withdrawal:
+    """Use the token up for exactly this withdrawal. Rule: WD-2."""
     return withdrawals.request(
-        merchant_id=member.merchant_id,
+        merchant_id=form.member.merchant_id,
         amount=form.money,
-        bank_account_id=payee.id,
+        bank_account_id=form.payee.id,
         order_no=form.order_no,
-        authority=withdrawals.TokenAuthority(member.user, token),
-        at=at,
+        authority=withdrawals.TokenAuthority(form.member.user, token),
+        at=clock.now(),
     )
 
 
@@ -227,14 +211,15 @@ def _free(member: Member, currency: str) -> Free:
     return Free(available, largest)
 
 
-def _fresh(member: Member, accounts: list[BankAccount], stale: WithdrawalForm) -> WithdrawalForm:
+def _fresh(stale: WithdrawalForm) -> WithdrawalForm:
     """Give the same values another token, so that the person can go on, and say what was wrong."""
     given = {name: stale.data.get(name, "") for name in ("account", "amount")}
-    token = stale.data.get("token", "")
-    if "token" in stale.errors:
-        token = new_token(member)
-    form = WithdrawalForm(member, accounts, data={**given, "token": token})
-    if form.is_valid() and "token" in stale.errors:
+    form = WithdrawalForm(
+        stale.member,
+        list(stale.accounts.values()),
+        data={**given, "token": new_token(stale.member)},
+    )
+    if form.is_valid():
         form.add_error(None, _("This form is too old: please fill it in once more."))
     return form
 
@@ -252,16 +237,17 @@ def _show_form(request: MemberRequest, form: WithdrawalForm) -> HttpResponseBase
 
 
 def _show_confirm(
-    request: MemberRequest, form: ConfirmForm, checked: WithdrawalForm
+    request: MemberRequest, form: WithdrawalForm, step: verification.Step
 ) -> HttpResponseBase:
     day = clock.business_date(clock.now())
-    fee = payout_fee.price(merchant_id=form.member.merchant_id, amount=checked.money, on=day).fee
+    fee = payout_fee.price(merchant_id=form.member.merchant_id, amount=form.money, on=day).fee
     context = {
         "form": form,
-        "amount": checked.money,
+        "step": step,
+        "amount": form.money,
         "fee": fee,
-        "total": checked.money + fee,
-        "payee": checked.payee,
-        "given": {name: checked.data.get(name, "") for name in ("token", "account", "amount")},
+        "total": form.money + fee,
+        "payee": form.payee,
+        "given": {name: form.data.get(name, "") for name in ("token", "account", "amount")},
     }
     return render(request, "portal/settlement/withdrawal_confirm.html", context)

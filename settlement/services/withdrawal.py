@@ -10,17 +10,19 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.errors import DomainError, Forbidden, Malformed, NotFound
 from foundation import actor, clock, sql
 from foundation.models import User
 from foundation.money import MAX_MINOR, Money
 from foundation.retry import retried
+from foundation.verification import VerifiedOperation
 from ledger.services import account as accounts
 from ledger.services import hold as holds
 from merchants.models import Ability, ApiKey, BankAccount, Scope
 from merchants.services import membership as memberships
-from merchants.services import verification
+from merchants.services import verification_token as tokens
 from settlement.models import Item, PayoutAttempt, StandingInstruction, Withdrawal
 from settlement.services import item as items
 from settlement.services import payee as payees
@@ -110,6 +112,17 @@ def payee_name(account: BankAccount) -> str:
     return str(account.uuid)
 
 
+def _payee_title(*, merchant_id: int, payee: str) -> str:
+    """Return the bank account a token's payee stands for, masked."""
+    account = BankAccount.objects.filter(merchant_id=merchant_id, uuid=payee).first()
+    return "" if account is None else f"{account} {account.holder}"
+
+
+VERIFIED: Final = VerifiedOperation(
+    OPERATION, gettext_lazy("withdraw"), Ability.WITHDRAW, payee=_payee_title
+)
+
+
 def request(
     *,
     merchant_id: int,
@@ -135,10 +148,10 @@ def request(
 
     def once() -> Withdrawal:
         with transaction.atomic(durable=True):
-            known = _known(merchant_id, order_no)
-            if known is None:
+            there_is = known(merchant_id=merchant_id, order_no=order_no)
+            if there_is is None:
                 return _create(merchant_id, amount, bank_account_id, order_no, authority, at)
-        return _same(known, amount, bank_account_id, authority)
+        return _same(there_is, amount, bank_account_id, authority)
 
     return retried(lambda: _again_if_raced(once))
 
@@ -238,7 +251,7 @@ def _proved(
     match authority:
         case TokenAuthority(user, token):
             memberships.require(merchant_id=merchant_id, user=user, ability=Ability.WITHDRAW)
-            token_id = verification.consume(
+            token_id = tokens.consume(
                 merchant_id=merchant_id,
                 user=user,
                 token=token,
@@ -278,12 +291,8 @@ def _maker(authority: Authority, user: User | None) -> User:
     raise LookupError("a standing instruction was approved before and is not reviewed again")
 
 
-def _known(merchant_id: int, order_no: str) -> Withdrawal | None:
-    return Withdrawal.objects.filter(merchant_id=merchant_id, order_no=order_no).first()
-
-
 def _same(
-    known: Withdrawal, amount: Money, bank_account_id: int, authority: Authority
+    there_is: Withdrawal, amount: Money, bank_account_id: int, authority: Authority
 ) -> Withdrawal:
     kinds = {
         TokenAuthority: Withdrawal.Authority.TOKEN,
@@ -291,12 +300,12 @@ def _same(
         ByInstruction: Withdrawal.Authority.STANDING_INSTRUCTION,
     }
     asked = (amount, bank_account_id, kinds[type(authority)])
-    if (known.amount, known.bank_account_id, known.authority) != asked:
+    if (there_is.amount, there_is.bank_account_id, there_is.authority) != asked:
         raise OrderNumberReused(
             _("Order number %(order_no)s was used for another withdrawal.")
-            % {"order_no": known.order_no}
+            % {"order_no": there_is.order_no}
         )
-    return known
+    return there_is
 
 
 def _again_if_raced(once: Callable[[], Withdrawal]) -> Withdrawal:
@@ -320,6 +329,11 @@ def _next_id() -> int:
         "SELECT nextval(pg_get_serial_sequence('public.settlement_withdrawal', 'id')) AS id"
     )
     return int(found[0]["id"])
+
+
+def known(*, merchant_id: int, order_no: str) -> Withdrawal | None:
+    """Return the withdrawal of an order number, None while there is none."""
+    return Withdrawal.objects.filter(merchant_id=merchant_id, order_no=order_no).first()
 
 
 def find(*, merchant_id: int, withdrawal_id: int) -> Withdrawal:

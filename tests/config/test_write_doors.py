@@ -31,6 +31,7 @@ _OF_A_SCREEN = ("changelist", "add", "change", "delete", "history", "step", "tim
 PAGES = {
     "admin:foundation_lend": "foundation.view_delegation",
     "admin:foundation_tier": "foundation.change_approvalpolicy",
+    "admin:merchants_verificationrule_propose": "merchants.change_verificationrule",
 }
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 

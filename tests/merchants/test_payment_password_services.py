@@ -12,6 +12,7 @@ from config.errors import DomainError, Forbidden
 from foundation.models import AuditEvent, History
 from merchants.models import Membership, PaymentPassword
 from merchants.services import payment_password as payment_passwords
+from merchants.services.pepper import PepperUnknown
 from tests.factories.merchants import MembershipFactory
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -72,7 +73,7 @@ class TestSetting:
 
         check(one, GOOD)
         settings.PASSWORD_PEPPER = "another"  # type: ignore[attr-defined]
-        with pytest.raises(payment_passwords.PaymentPasswordWrong):
+        with pytest.raises(PepperUnknown):
             check(other, GOOD)
 
     @pytest.mark.parametrize("role", [Membership.Role.VIEWER, Membership.Role.CASHIER])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,12 +15,15 @@ from django.db.utils import DatabaseError
 
 from config.errors import DomainError, Forbidden
 from foundation import registries
-from foundation.models import User
 from foundation.money import Money
-from merchants.models import Membership, VerificationRule, VerificationToken
+from foundation.verification import Presented, ProofField, VerificationFactor
+from merchants.models import Membership, VerificationAttempt, VerificationToken
 from merchants.services import payment_password as payment_passwords
 from merchants.services import verification
+from merchants.services import verification_rule as rules
+from merchants.services import verification_token as tokens
 from tests.factories.merchants import MembershipFactory
+from tests.factories.verification import PAYEE, ask, rule
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 PASSWORD = "285913"
@@ -37,6 +39,26 @@ def member(request: pytest.FixtureRequest) -> Membership:
         merchant_id=member.merchant_id, user=member.user, payment_password=PASSWORD, at=NOON
     )
     return member
+
+
+class NotThere(DomainError):
+    """Nobody answered."""
+
+    code = "not_there"
+
+
+def _red(presented: Presented) -> None:
+    if set(presented.given.values()) != {"red"}:
+        raise NotThere("nobody answered")
+
+
+def declare(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Add factors that pass by the word red, for this test."""
+    known = dict(registries.verification_factors.items())
+    for name in names:
+        fields = (ProofField(name, name),)
+        known[name] = VerificationFactor(name, name, level=1, fields=fields, check=_red)
+    monkeypatch.setattr(registries.verification_factors, "_items", known)
 
 
 def issue(member: Membership, **changed: Any) -> str:
@@ -63,11 +85,11 @@ def consume(member: Membership, token: str, **changed: Any) -> int:
         "at": NOON + timedelta(minutes=1),
     }
     with transaction.atomic():
-        return verification.consume(**{**asked, **changed})
+        return tokens.consume(**{**asked, **changed})
 
 
 def refusal_of(member: Membership, token: str, **changed: Any) -> str:
-    with pytest.raises(verification.TokenRefused) as refusal:
+    with pytest.raises(tokens.TokenRefused) as refusal:
         consume(member, token, **changed)
     assert token not in f"{refusal.value} {refusal.value!r} {refusal.value.details}"
     return refusal.value.reason
@@ -109,9 +131,9 @@ class TestIssuing:
         with pytest.raises(Forbidden):
             issue(member)
 
-    def test_an_operation_without_a_rule_is_refused(self, member: Membership) -> None:
-        with pytest.raises(verification.OperationNotVerifiable):
-            issue(member, operation="show_key")
+    def test_an_operation_nobody_declared_is_a_bug(self, member: Membership) -> None:
+        with pytest.raises(registries.NotRegistered):
+            issue(member, operation="nothing")
 
     def test_nothing_secret_is_logged(
         self, member: Membership, caplog: pytest.LogCaptureFixture
@@ -130,43 +152,46 @@ class TestMatrix:
     @pytest.mark.parametrize(
         ("minor", "currency", "factors"),
         [
-            (0, "CNY", ("payment_password",)),
-            (999_99, "CNY", ("payment_password",)),
-            (1_000_00, "CNY", ("payment_password", "call")),
-            (10_000_00, "CNY", ("payment_password", "call", "badge")),
+            (0, "USD", ("payment_password",)),
+            (999_99, "USD", ("payment_password",)),
+            (1_000_00, "USD", ("payment_password", "call")),
+            (10_000_00, "USD", ("payment_password", "call", "badge")),
             (5_000_00, "JPY", ("badge",)),
             (10_000_00, "EUR", ("payment_password", "call")),
         ],
     )
     def test_the_worked_table(
-        self, member: Membership, minor: int, currency: str, factors: tuple[str, ...]
+        self,
+        member: Membership,
+        monkeypatch: pytest.MonkeyPatch,
+        minor: int,
+        currency: str,
+        factors: tuple[str, ...],
     ) -> None:
+        declare(monkeypatch, "call", "badge")
         for code, tier, needed in (
             ("", 1_000_00, ["payment_password", "call"]),
-            ("CNY", 1_000_00, ["payment_password", "call"]),
-            ("CNY", 10_000_00, ["payment_password", "call", "badge"]),
+            ("USD", 1_000_00, ["payment_password", "call"]),
+            ("USD", 10_000_00, ["payment_password", "call", "badge"]),
             ("JPY", 0, ["badge"]),
         ):
-            VerificationRule.objects.create(
-                operation="withdrawal", currency=code, from_amount_minor=tier, factors=needed
-            )
+            rule(*needed, currency=code, tier=tier)
 
-        amount = Money(minor, currency)
-        assert verification.factors_for(operation="withdrawal", amount=amount) == factors
+        found = rules.needed(operation="withdrawal", amount=Money(minor, currency))
+
+        assert found.factors == factors
+
+    def test_a_rule_out_of_force_opens_nothing(self, member: Membership) -> None:
+        rule("payment_password", in_force=False)
+
+        with pytest.raises(rules.OperationNotVerifiable):
+            issue(member)
 
     def test_every_factor_is_asked_and_each_may_refuse(
         self, member: Membership, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        class NotThere(DomainError):
-            code = "not_there"
-
-        def call(*, merchant_id: int, user: User, proof: str, at: datetime) -> None:
-            if proof != "red":
-                raise NotThere("nobody answered")
-
-        items: Mapping[str, Any] = {"payment_password": payment_passwords.factor, "call": call}
-        monkeypatch.setattr(registries.verification_factors, "_items", items)
-        VerificationRule.objects.update(factors=["payment_password", "call"])
+        declare(monkeypatch, "call")
+        rule("payment_password", "call")
 
         with pytest.raises(verification.ProofMissing):
             issue(member)
@@ -194,7 +219,7 @@ class TestConsuming:
             ({"amount": Money(50_01, "CNY")}, "other_amount"),
             ({"amount": Money(50_00, "USD")}, "other_amount"),
             ({"payee": "8"}, "other_payee"),
-            ({"operation": "bank_account"}, "other_operation"),
+            ({"operation": "bank_account.add"}, "other_operation"),
             ({"at": NOON + timedelta(minutes=5)}, "expired"),
             ({"at": NOON - timedelta(seconds=1)}, "expired"),
         ],
@@ -236,7 +261,7 @@ class TestConsuming:
     @pytest.mark.usefixtures("cloned_db")
     def test_is_never_consumed_outside_of_a_transaction(self, member: Membership) -> None:
         with pytest.raises(TransactionManagementError):
-            verification.consume(
+            tokens.consume(
                 merchant_id=member.merchant_id,
                 user=member.user,
                 token=issue(member),
@@ -256,7 +281,7 @@ class TestConsuming:
             try:
                 consume(member, token)
                 results.append("opened")
-            except verification.TokenRefused as refusal:
+            except tokens.TokenRefused as refusal:
                 results.append(refusal.reason)
             finally:
                 connection.close()
@@ -298,17 +323,57 @@ class TestDatabase:
         with pytest.raises(DatabaseError), transaction.atomic():
             VerificationToken.objects.all().delete()
 
+    @pytest.mark.parametrize(
+        ("changed", "name"),
+        [
+            ({}, "verification_token_unproved"),
+            ({"amount_minor": 50_01}, "verification_token_request"),
+            ({"payee": "8"}, "verification_token_request"),
+            ({"operation": "bank_account.add"}, "verification_token_request"),
+            ({"factors": []}, "verification_token_request"),
+            ({"issued_at": NOON - timedelta(seconds=1)}, "verification_token_request"),
+            ({"issued_at": NOON + timedelta(minutes=15)}, "verification_token_request"),
+        ],
+    )
+    def test_refuses_a_token_that_nothing_proves(
+        self, member: Membership, changed: dict[str, Any], name: str
+    ) -> None:
+        with pytest.raises(IntegrityError, match=name), transaction.atomic():
+            self.write(member, **changed)
+
     def test_refuses_a_token_that_lives_longer(self, member: Membership) -> None:
-        with pytest.raises(IntegrityError), transaction.atomic():
-            VerificationToken.objects.create(
+        with (
+            pytest.raises(IntegrityError, match="verification_token_short"),
+            transaction.atomic(),
+        ):
+            self.write(member, proved=True, expires_at=NOON + timedelta(minutes=5, seconds=1))
+
+    def write(self, member: Membership, *, proved: bool = False, **changed: Any) -> None:
+        """Write a token for a request as the application's role could."""
+        request = ask(member)
+        if proved:
+            VerificationAttempt.objects.create(
                 merchant_id=member.merchant_id,
-                user=member.user,
-                operation="withdrawal",
-                amount_minor=1,
-                currency="CNY",
-                payee="7",
-                factors=["payment_password"],
-                token_hash=bytes(32),
-                issued_at=NOON,
-                expires_at=NOON + timedelta(minutes=5, seconds=1),
+                verification=request,
+                factor="payment_password",
+                result="PASSED",
+                level=1,
+                at=NOON,
+                actor="test",
+                request_id="test",
             )
+        content: dict[str, Any] = {
+            "merchant_id": member.merchant_id,
+            "request": request,
+            "user": member.user,
+            "operation": "withdrawal",
+            "amount_minor": 50_00,
+            "currency": "CNY",
+            "payee": PAYEE,
+            "factors": ["payment_password"],
+            "token_hash": bytes(32),
+            "issued_at": NOON,
+        }
+        content |= changed
+        content.setdefault("expires_at", content["issued_at"] + timedelta(minutes=5))
+        VerificationToken.objects.create(**content)

@@ -15,7 +15,7 @@ from foundation.money import Money
 from foundation.services import approval as approvals
 from ledger.errors import InsufficientAvailableBalance
 from merchants.services import api_key as api_keys
-from merchants.services.verification import TokenRefused
+from merchants.services.verification_token import TokenRefused
 from settlement.models import Withdrawal
 from settlement.services import payout as payouts
 from settlement.services import payout_decision as decisions

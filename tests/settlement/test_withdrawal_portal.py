@@ -1,11 +1,14 @@
 import re
 
 import pytest
+from django.core import mail
 
 from foundation import clock
-from merchants.models import BankAccount, VerificationToken
+from merchants.models import BankAccount, OneTimeCode, VerificationToken
+from merchants.services import one_time_code
 from settlement.models import Withdrawal
 from tests.factories import payout, portal
+from tests.factories import verification as verified
 from tests.factories.merchants import BankAccountFactory, MerchantFactory
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -90,7 +93,7 @@ class TestAsk:
     def test_counts_a_wrong_payment_password_and_takes_nothing(self, reader, shop):
         answer = send(reader, shop, form_of(reader, shop), payment_password="111222")
 
-        assert "payment_password" in answer.context["form"].errors
+        assert "4" in answer.context["step"].problems[0]
         assert b"111222" not in answer.content
         assert not Withdrawal.objects.exists()
         assert not VerificationToken.objects.exists()
@@ -102,7 +105,9 @@ class TestAsk:
 
         answer = send(reader, shop, form_of(reader, shop))
 
-        assert "payment_password" in answer.context["form"].errors
+        assert answer.context["step"].problems == [
+            "The payment password is locked after 5 failures."
+        ]
         assert not Withdrawal.objects.exists()
 
     def test_says_early_what_the_balance_cannot_bear(self, reader, shop):
@@ -177,6 +182,101 @@ class TestAsk:
 
         assert answer.context["form"].non_field_errors()
         assert available(shop) == (100_00, 0)
+
+
+class TestACodeOnTop:
+    """Above the tier: password first, then the code of our e-mail, then the withdrawal."""
+
+    @pytest.fixture
+    def first(self, reader, shop):
+        """The page that asks for the password, of a withdrawal of 50.00 that needs two proofs."""
+        shop.owner.email = "wang.fang@example.com"
+        shop.owner.save()
+        verified.rule("payment_password", "one_time_code")
+        given = form_of(reader, shop)
+        return given | hidden(send(reader, shop, given, "ask"))
+
+    def test_is_sent_after_the_password_and_opens_the_withdrawal(self, reader, shop, first):
+        assert mail.outbox == []
+        second = send(reader, shop, first)
+        assert "wa***@example.com" in second.content.decode()
+        assert "payment_password" not in second.context["step"].form.fields
+
+        answer = send(reader, shop, first | hidden(second), one_time_code=posted())
+
+        made = Withdrawal.objects.get(merchant=shop.merchant)
+        assert answer["Location"].endswith(made.number)
+        assert VerificationToken.objects.get().factors == ["payment_password", "one_time_code"]
+
+    def test_may_be_sent_again_after_a_minute(self, reader, shop, first):
+        send(reader, shop, first)
+
+        answer = reader.post(
+            f"/portal/{shop.merchant.id}/withdrawals/new", first | {"send_again": "1"}
+        )
+
+        assert "wait a minute" in answer.context["step"].problems[0]
+        assert not Withdrawal.objects.exists()
+
+    def test_wrong_is_said_with_the_tries_left_and_the_password_is_not_asked_again(
+        self, reader, shop, first
+    ):
+        send(reader, shop, first)
+
+        answer = send(reader, shop, first, one_time_code=verified.other(posted()))
+
+        assert "4 tries are left" in answer.context["step"].problems[0]
+        assert list(answer.context["step"].form.fields) == ["one_time_code"]
+
+    @pytest.mark.parametrize("change", [{"amount": "50.01"}, {"amount": "10.00"}])
+    def test_proves_no_other_amount(self, reader, shop, first, change):
+        send(reader, shop, first)
+
+        answer = send(reader, shop, first, one_time_code=posted(), **change)
+
+        assert "begin again" in answer.context["step"].problems[0]
+        assert list(answer.context["step"].form.fields) == ["payment_password"]
+        assert not Withdrawal.objects.exists()
+
+    def test_proves_no_other_payee(self, reader, shop, first):
+        other = BankAccountFactory(merchant=shop.merchant)
+        send(reader, shop, first)
+
+        answer = send(reader, shop, first, one_time_code=posted(), account=str(other.uuid))
+
+        assert list(answer.context["step"].form.fields) == ["payment_password"]
+        assert not Withdrawal.objects.exists()
+
+    def test_is_asked_together_with_the_password_in_the_top_tier(self, reader, shop, first):
+        verified.rule("payment_password", "one_time_code", together=True, currency="CNY")
+        page = send(reader, shop, form_of(reader, shop), "ask")
+        assert list(page.context["step"].form.fields) == ["payment_password", "one_time_code"]
+        first |= hidden(page)
+
+        wrong = send(reader, shop, first, one_time_code=posted(), payment_password="111222")
+        right = send(reader, shop, first, one_time_code=posted())
+
+        assert wrong.context["step"].problems == ["At least one of the proofs is not right."]
+        assert right.status_code == 302
+
+    def test_never_leaves_a_secret_in_a_page(self, reader, shop, first):
+        pages = [send(reader, shop, first), send(reader, shop, first, one_time_code="000000")]
+        said = b"".join(page.content for page in pages)
+
+        assert posted().encode() not in said
+        assert portal.PAYMENT_PASSWORD.encode() not in said
+
+
+def hidden(page) -> dict[str, str]:
+    """Return what the page sends back unseen."""
+    return {"verification": page.context["step"].request.number}
+
+
+def posted() -> str:
+    """Return the code of the last letter, having the outbox send what is due."""
+    code = OneTimeCode.objects.order_by("id").last()
+    one_time_code.send(merchant_id=code.merchant_id, code_id=code.id, at=clock.now())
+    return verified.digits(mail.outbox[-1].body)
 
 
 class TestPages:

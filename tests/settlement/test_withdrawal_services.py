@@ -17,7 +17,7 @@ from merchants.models import BankAccount, Membership, Merchant
 from merchants.services import api_key as api_keys
 from merchants.services import membership as memberships
 from merchants.services import payment_password, verification
-from merchants.services.verification import TokenRefused
+from merchants.services.verification_token import TokenRefused
 from settlement.models import Withdrawal, WithdrawalTransition
 from settlement.services import payout as payouts
 from settlement.services import withdrawal as withdrawals

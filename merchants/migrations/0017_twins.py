@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('merchants', '0014_invitation_guards'),
+        ('merchants', '0016_verification_guards'),
     ]
 
     operations = [
