@@ -286,6 +286,8 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Our handlers write to stderr: turned into a logger, it would swallow what they write.
+CELERY_WORKER_REDIRECT_STDOUTS = False
 LOGGING = logs.settings(as_json=False, level=env.str("LOG_LEVEL", default="WARNING"))
 
 # Keys live outside the database. FIELD_KEYS: {"key id": "base64 of 32 bytes"}; the first writes.

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from celery import current_app
@@ -27,9 +28,8 @@ log = logging.getLogger(__name__)
 BATCH: Final = 100  # messages claimed at a time
 LEASE_SECONDS: Final = 60  # how long one claim may take to send its batch
 INLINE_LEASE_SECONDS: Final = 1200  # one inline task may take this long; above the task time limit
-RESEND_SECONDS: Final = (
-    1200  # sent but never confirmed after this: the broker lost it; above the task time limit
-)
+# Sent but never confirmed after this: the broker lost it. Above the task time limit.
+RESEND: Final = timedelta(minutes=20)
 MAX_TRIES: Final = 12  # then the message is parked with its reason
 BACKOFF_SECONDS: Final = (1, 5, 15, 60, 300, 900)  # then the last one again and again
 NUDGE_PAUSE_SECONDS: Final = 5.0  # after a nudge that failed, trust in the beat for so long
@@ -121,7 +121,8 @@ def drain(*, inline: bool = False, limit: int | None = None) -> Drained:
     """
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     result = Drained()
-    current_app.loader.import_default_modules()
+    # By this and not by the loader's way, which sets up logging and checks models anew each time.
+    current_app.autodiscover_tasks(force=True)
     while not result.broker_down and (limit is None or limit > 0):
         size = min(1 if inline else BATCH, BATCH if limit is None else limit)
         lease = INLINE_LEASE_SECONDS if inline else LEASE_SECONDS
@@ -283,7 +284,7 @@ def _mark_sent(message: Claimed) -> int:
         "UPDATE public.foundation_outbox SET state = 'SENT', owner = '', lease_expires_at = NULL,"
         " next_try_at = statement_timestamp() + make_interval(secs => %s)"
         " WHERE merchant_id = %s AND id = %s AND fence = %s AND state = 'PENDING'",
-        [RESEND_SECONDS, message.merchant_id, message.id, message.fence],
+        [RESEND.total_seconds(), message.merchant_id, message.id, message.fence],
     )
 
 

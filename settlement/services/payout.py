@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from channels.adapters.base import Adapter, Evidence, Kind, NothingLeft, Payee, PayoutOrder
 from config.errors import DomainError
+from foundation.models import OutboxMessage
 from foundation.retry import is_passing, retried
+from foundation.services import outbox
 from merchants.models import BankAccount
 from settlement.models import PayoutAttempt, PayoutEvidence, Withdrawal
 from settlement.services import payee as payees
@@ -22,6 +24,7 @@ from settlement.services import payout_channel as channels
 from settlement.services.payout_result import apply_result
 from settlement.services.payout_verdict import Verdict, next_query
 from settlement.services.transition import (
+    PAY,
     born_attempt,
     lock_withdrawal,
     move_attempt,
@@ -30,6 +33,7 @@ from settlement.services.transition import (
 
 Status = PayoutAttempt.Status
 Source = PayoutEvidence.Source
+MESSAGE_LOST_AFTER: Final = timedelta(minutes=5)  # sent to the workers and not seen again
 LEASE_SECONDS: Final = 60  # above the hard time limit of the tasks and every time-out of a channel
 
 
@@ -146,16 +150,39 @@ def recover(*, merchant_id: int, attempt_id: int, at: datetime) -> Verdict | Non
     )
 
 
-def due_to_send(at: datetime, *, limit: int) -> list[tuple[int, int]]:
-    """Return (merchant, withdrawal) of what waits to be sent: its message may have been lost."""
+def due_to_send(at: datetime, *, limit: int, promised: bool = True) -> list[tuple[int, int]]:
+    """
+    Return (merchant, withdrawal) of what waits to be sent: its message may have been lost.
+
+    Without `promised`, what the outbox still carries is left to it, which waits longer after each
+    failure and in the end calls a person: what cannot be sent must not keep the workers busy.
+    """
     patience = at - timedelta(seconds=LEASE_SECONDS)
     held = Withdrawal.objects.filter(status=Withdrawal.Status.HELD, requested_at__lte=patience)
-    found = list(held.order_by("requested_at").values_list("merchant_id", "id")[:limit])
-    ready = PayoutAttempt.objects.filter(
-        Q(status=Status.READY, created_at__lte=patience)
-        | Q(status=Status.SENDING, resend_at__lte=at)
+    ready = PayoutAttempt.objects.filter(status=Status.READY, created_at__lte=patience)
+    if not promised:
+        held = held.exclude(_carried("number", at))
+        ready = ready.exclude(_carried("withdrawal__number", at))
+    resent = PayoutAttempt.objects.filter(status=Status.SENDING, resend_at__lte=at)
+    return [
+        *held.order_by("requested_at").values_list("merchant_id", "id")[:limit],
+        *ready.values_list("merchant_id", "withdrawal_id")[:limit],
+        *resent.values_list("merchant_id", "withdrawal_id")[:limit],
+    ]
+
+
+def _carried(number: str, at: datetime) -> Exists:
+    """Whether the outbox waits to send the message, has parked it, or sent it a moment ago."""
+    State = OutboxMessage.State
+    just_sent = Q(state=State.SENT, next_try_at__gt=at + outbox.RESEND - MESSAGE_LOST_AFTER)
+    return Exists(
+        OutboxMessage.objects.filter(
+            Q(state__in=[State.PENDING, State.PARKED]) | just_sent,
+            merchant_id=OuterRef("merchant_id"),
+            kind=PAY,
+            key=OuterRef(number),
+        )
     )
-    return found + list(ready.values_list("merchant_id", "withdrawal_id")[:limit])
 
 
 def due_to_query(at: datetime, *, limit: int) -> list[tuple[int, int]]:

@@ -31,7 +31,7 @@ def look(at: datetime) -> int:
     handed = 0
     for merchant_id, attempt_id in payouts.due_to_recover(at, limit=LIMIT):
         handed += _hand(RECOVER, merchant_id=merchant_id, attempt_id=attempt_id)
-    for merchant_id, withdrawal_id in payouts.due_to_send(at, limit=LIMIT):
+    for merchant_id, withdrawal_id in payouts.due_to_send(at, limit=LIMIT, promised=False):
         handed += _hand(PAY, merchant_id=merchant_id, withdrawal_id=withdrawal_id)
     for merchant_id, attempt_id in payouts.due_to_query(at, limit=LIMIT):
         handed += _hand(QUERY, merchant_id=merchant_id, attempt_id=attempt_id)

@@ -50,16 +50,17 @@ def forget_brokers() -> None:
 
 
 @pytest.fixture
-def worker(cloned_db, broker):
-    """A real worker on the same database and broker."""
+def worker(cloned_db, broker, tmp_path):
+    """A real worker on the same database and broker; it writes to `tmp_path / "log"`."""
     command = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "-c", "1"]
-    process = subprocess.Popen(
-        [*command, "--without-gossip", "--without-mingle", "-l", "warning"],
-        cwd=settings.BASE_DIR,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--without-gossip", "--without-mingle", "-l", "warning"],
+            cwd=settings.BASE_DIR,
+            env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"},
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
     yield process
     process.terminate()
     process.wait(30)
@@ -90,6 +91,17 @@ class TestWorker:
         assert outbox.drain().sent == 1
         done = wait_for(lambda message: message.state == "DONE")
         assert (done.tries, done.reason) == (2, "")
+
+    def test_says_what_failed_after_it_has_relayed_too(self, worker, merchant_id, tmp_path):
+        outbox.add("foundation.purge_outbox", merchant_id=merchant_id, payload={})
+        sql.execute("REVOKE DELETE ON foundation_outbox FROM countinghouse_product", using="owner")
+        outbox.current_app.send_task("foundation.relay_outbox")
+
+        wait_for(lambda message: message.reason)
+
+        log = (tmp_path / "log").read_text(encoding="utf-8")
+        assert "Task foundation.purge_outbox" in log
+        assert "permission denied" in log
 
     def test_runs_after_the_broker_was_emptied(self, cloned_db, broker, merchant_id, request):
         outbox.add("foundation.purge_outbox", merchant_id=merchant_id, payload={})

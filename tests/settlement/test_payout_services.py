@@ -9,6 +9,7 @@ import pytest
 
 from channels.adapters.base import Kind
 from config.errors import NotFound
+from foundation.models import OutboxMessage
 from merchants.models import Merchant
 from merchants.services import bank_account as bank_accounts
 from settlement.models import (
@@ -253,6 +254,22 @@ class TestRecovery:
         assert payouts.due_to_query(late, limit=9) == [(unknown.merchant_id, unknown.id)]
         assert payouts.due_to_send(NOON, limit=9) == []
 
+    @pytest.mark.parametrize(
+        ("state", "sent_before", "found"),
+        [("PENDING", 0, 0), ("PARKED", 0, 0), ("SENT", 3, 0), ("SENT", 6, 1), ("DONE", 0, 1)],
+    )
+    def test_leaves_to_the_outbox_what_it_carries(self, nobody, state, sent_before, found):
+        make.request(make.payee())
+        moments = {"SENT": {"next_try_at": NOON + (20 - sent_before) * 60 * SECOND}}
+        OutboxMessage.objects.filter(kind="settlement.pay_withdrawal").update(
+            state=state, done_at=NOON if state == "DONE" else None, **moments.get(state, {})
+        )
+
+        due = payouts.due_to_send(NOON, limit=9, promised=False)
+        due_later = payouts.due_to_send(NOON + 61 * SECOND, limit=9, promised=False)
+        assert (due, len(due_later)) == ([], found)
+        assert len(payouts.due_to_send(NOON + 61 * SECOND, limit=9)) == 1
+
 
 @pytest.mark.django_db
 class TestWatch:
@@ -260,6 +277,7 @@ class TestWatch:
         from kombu.exceptions import OperationalError
 
         held, unknown = make.request(make.payee()), make.attempt("UNKNOWN")
+        OutboxMessage.objects.update(state="DONE", done_at=NOON)
         handed: list[tuple[str, dict[str, int]]] = []
         monkeypatch.setattr(
             payout_watch.current_app,
