@@ -30,6 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             )
 
 
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """Forget the language of a test's last request, which stays with the thread."""
+    yield
+    from django.utils import translation
+
+    translation.deactivate()
+
+
 @pytest.fixture(scope="session")
 def template_db() -> str:
     """The migrated template of this state of the code."""

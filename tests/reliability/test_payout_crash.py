@@ -24,7 +24,6 @@ from tests.factories import settlement as dues
 from tests.reliability.bank import Bank
 from tests.reliability.sweep import Strike, Sweep
 
-NOW = clock.now()
 SECOND = timedelta(seconds=1)
 WAYS: dict[str, dict[str, object]] = {
     "paid": {},
@@ -40,17 +39,18 @@ TRIALS = [("paid", how) for how in Strike] + [
 
 def pay(begin: Callable[[], object], since: timedelta = timedelta(0)) -> None:
     """Do what a person, the relay, the beat and the workers do until the payout has ended."""
+    begun = clock.now() + since
     begin()
     outbox.drain(inline=True)
     for step in (5, 61, 200, 400, 600):
-        payout_watch.do(NOW + since + step * SECOND)
+        payout_watch.do(begun + step * SECOND)
     outbox.drain(inline=True)
 
 
 def reconcile() -> None:
     """Take the channel's day file in."""
-    for day in sorted({clock.business_date(NOW), clock.business_date(clock.now())}):
-        payout_statement.fetch(channel_code="simulator", day=day, at=NOW)
+    now = clock.now()
+    payout_statement.fetch(channel_code="simulator", day=clock.business_date(now), at=now)
 
 
 def again(begin: Callable[[], object]) -> None:
@@ -114,9 +114,9 @@ def test_a_settlement_item_by_standing_instruction(cloned_db, tmp_path, settings
     bank = Bank(tmp_path)
 
     def settle() -> None:
-        runs.settle_due(run_date=date(2026, 3, 3), at=NOW)
+        runs.settle_due(run_date=date(2026, 3, 3), at=clock.now())
         for run in Run.objects.filter(state=Run.State.RUNNING):
-            runs.work_inline(run=run, at=NOW, notify=lambda done, total: None)
+            runs.work_inline(run=run, at=clock.now(), notify=lambda done, total: None)
 
     sweep = Sweep(
         cloned_db, lambda: pay(settle), lambda: again(settle), world=bank.open, judge=bank.judge
@@ -137,7 +137,7 @@ def asker() -> Callable[[], object]:
         bank_account_id=account.id,
         order_no="C-1",
         authority=authority,
-        at=NOW,
+        at=clock.now(),
     )
 
 
@@ -147,5 +147,5 @@ def instruct(account: BankAccount) -> None:
         bank_account_id=account.id,
         keep=Money(0, "CNY"),
         minimum=Money(1, "CNY"),
-        at=NOW,
+        at=clock.now(),
     )
