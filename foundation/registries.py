@@ -188,6 +188,20 @@ class Panel:
     permission: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SampleSource:
+    """
+    A population an auditor may draw from: its rows (facts, never deleted), the columns to show as
+    (label, text of a row), the page of a row in the admin, and who may see it.
+    """
+
+    title: str | Promise
+    rows: Callable[[], Any]
+    columns: Callable[[Any], Mapping[str, str]]
+    url_name: str
+    permission: str
+
+
 class TrailProvider(Protocol):
     """Tells, of one kind of cause, which station of the money's way a `source_id` stands for."""
 
@@ -259,6 +273,7 @@ cause_namers: Registry[CauseNamer] = Registry("cause_namers")
 cause_names: Registry[Promise] = Registry("cause_names")  # of kinds of causes and facts
 overview_panels: Registry[Callable[[datetime], Panel]] = Registry("overview_panels")
 fact_pages: Registry[str] = Registry("fact_pages")  # names of the admin's pages, by fact kind
+sample_sources: Registry[SampleSource] = Registry("sample_sources")
 search_providers: Registry[SearchProvider] = Registry("search_providers")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")
 

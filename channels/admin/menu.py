@@ -10,13 +10,23 @@ from foundation.admin import menu
 
 def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
-    from channels.admin import fee_rule, intake, payment, product, refund, search, work_items
+    from channels.admin import (
+        fee_rule,
+        intake,
+        payment,
+        product,
+        refund,
+        sample,
+        search,
+        work_items,
+    )
 
     nouns = (payment, refund, fee_rule, product, intake)
     menu.register(_("Channels"), [line for noun in nouns for line in noun.MENU])
     registries.fact_pages.register("refund", "channels_refund_change")
     for cause in ("clearing", "refund"):
         registries.trail_providers.register(cause, intake.of_chunk)
+    registries.sample_sources.register("payments", sample.PAYMENTS)
     registries.search_providers.register("channels", search.find)
     registries.work_items.register("channels.unpriced", work_items.unpriced)
     registries.work_items.register("channels.unreviewed", work_items.unreviewed)

@@ -67,6 +67,7 @@ def fill() -> None:
         delegation,
         job,
         outbox,
+        sample,
         search,
         sign_in,
         user,
@@ -77,7 +78,9 @@ def fill() -> None:
     admin.site.add_page("approval-tier/", approval_policy.tier_page, "foundation_tier")  # type: ignore[attr-defined]
     admin.site.add_page("lend/", delegation.lend_page, "foundation_lend")  # type: ignore[attr-defined]
     register("", [*approval.MENU, *search.MENU])
-    nouns = (audit, business_day, job, outbox, user, sign_in, approval_policy, delegation)
+    nouns = (audit, sample, business_day, job, outbox, user, sign_in, approval_policy, delegation)
     register(_("Foundation"), [line for noun in nouns for line in noun.MENU])
+    admin.site.add_page("sample/", sample.page, "foundation_sample")  # type: ignore[attr-defined]
+    registries.sample_sources.register("approvals", sample.APPROVALS)
     registries.work_items.register("foundation.approvals", work_items.approvals)
     registries.work_items.register("foundation.outbox", work_items.outbox)

@@ -19,6 +19,7 @@ def fill() -> None:
         payout,
         reference,
         run,
+        sample,
         search,
         trail,
         withdrawal,
@@ -33,6 +34,7 @@ def fill() -> None:
     )
     menu.register(_("Settlement"), [*run.MENU, *item.MENU, *due.MENU])
     menu.register(_("Payouts"), [*withdrawal.MENU, *payout.MENU, *reference.MENU])
+    registries.sample_sources.register("payouts", sample.PAYOUTS)
     registries.overview_panels.register("settlement.run", figures.latest_run)
     for cause, provider in trail.PROVIDERS.items():
         registries.trail_providers.register(cause, provider)
