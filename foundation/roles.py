@@ -112,9 +112,47 @@ ROLES: Final[Mapping[str, Role]] = {
 }
 
 
+# Pages of the admin that belong to no table, and the right each asks for; EVERYBODY is all staff.
+# A page that is not here is not served: the site refuses to add it (ROL-6).
+EVERYBODY: Final = ""
+PAGES: Final[Mapping[str, str]] = {
+    "application_begin": "merchants.add_application",
+    "application_evidence": "merchants.view_applicationevidence",
+    "application_form": "merchants.change_application",
+    "application_people": "merchants.view_application",
+    "application_review": "merchants.review_application",
+    "document_file": "merchants.view_document",
+    "document_preview": "merchants.view_document",
+    "find": EVERYBODY,  # finds only what the reader may see
+    "foundation_lend": "foundation.view_delegation",
+    "foundation_matrix": EVERYBODY,
+    "foundation_sample": "foundation.view_auditevent",
+    "foundation_tier": "foundation.change_approvalpolicy",
+    "ledger_trial_balance": "ledger.view_account",
+    "merchants_verificationrule_propose": "merchants.change_verificationrule",
+    "settlement_payment_trail": "channels.view_payment",
+    "settlement_release": "settlement.view_due",
+}
+# Steps without a right of their own: the service judges by what the row is. Others are refused.
+JUDGED: Final[Mapping[str, Promise]] = {
+    "foundation.approval.approve": _("who may decide on this kind, but not its maker"),
+    "foundation.approval.reject": _("who may decide on this kind, but not its maker"),
+    "foundation.approval.withdraw": _("its maker"),
+    "foundation.delegation.end": _("its two sides, and who may approve delegations"),
+}
+
+
 def title_of(name: str) -> str:
     """Return a role in the reader's language; a group of another name as it is."""
     return str(ROLES[name].title) if name in ROLES else name
+
+
+def grants(role: Role, permission: str) -> bool:
+    """Return whether the table gives a role a permission; EVERYBODY is granted to all."""
+    package, _dot, codename = permission.partition(".")
+    if not codename.startswith("view_"):
+        return permission == EVERYBODY or permission in role.may
+    return package in role.sees or f"{package}.{codename.removeprefix('view_')}" in role.sees
 
 
 def holders(permission: str) -> str:

@@ -66,6 +66,7 @@ def fill() -> None:
         business_day,
         delegation,
         job,
+        matrix,
         outbox,
         sample,
         search,
@@ -78,8 +79,20 @@ def fill() -> None:
     admin.site.add_page("approval-tier/", approval_policy.tier_page, "foundation_tier")  # type: ignore[attr-defined]
     admin.site.add_page("lend/", delegation.lend_page, "foundation_lend")  # type: ignore[attr-defined]
     register("", [*approval.MENU, *search.MENU])
-    nouns = (audit, sample, business_day, job, outbox, user, sign_in, approval_policy, delegation)
+    nouns = (
+        audit,
+        sample,
+        business_day,
+        job,
+        outbox,
+        user,
+        matrix,
+        sign_in,
+        approval_policy,
+        delegation,
+    )
     register(_("Foundation"), [line for noun in nouns for line in noun.MENU])
+    admin.site.add_page("rights/", matrix.page, "foundation_matrix")  # type: ignore[attr-defined]
     admin.site.add_page("sample/", sample.page, "foundation_sample")  # type: ignore[attr-defined]
     registries.sample_sources.register("approvals", sample.APPROVALS)
     registries.work_items.register("foundation.approvals", work_items.approvals)

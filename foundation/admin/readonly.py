@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import DomainError
-from foundation import clock
+from foundation import clock, roles
 from foundation.admin import columns
 from foundation.admin import timeline as timelines
 from foundation.admin.related import Link, Related, links
@@ -156,14 +156,13 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
 
     def step_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """Do one step, once, and say what came of it."""
-        row = self.get_object(request, object_id)
-        if row is None or not self.has_view_permission(request, row):
-            raise Http404
         step = next((step for step in self.steps if step.name == name), None)
         if step is None:
             raise Http404
-        if step.permission and not request.user.has_perm(step.permission):
-            raise PermissionDenied
+        self._require_right(request, step)
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_view_permission(request, row):
+            raise Http404
         reason = request.POST.get("reason", "").strip()
         paper = request.POST.get("paper", "").strip()
         if (step.reason_needed and not reason) or (step.paper and not paper):
@@ -214,6 +213,13 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
     def related_links(self, request: HttpRequest, row: Any) -> list[Link]:
         """Return where the reader finds what belongs to the row."""
         return links(request, row, self.related)
+
+    def _require_right(self, request: HttpRequest, step: Step) -> None:
+        """Refuse who lacks the step's right, and everybody where none is declared (ROL-6)."""
+        name = f"{self.opts.label_lower}.{step.name}"
+        judged = not step.permission and name in roles.JUDGED
+        if not judged and not (step.permission and request.user.has_perm(step.permission)):
+            raise PermissionDenied
 
     def _open_steps(self, request: HttpRequest, row: Model) -> list[dict[str, Any]]:
         address = self._named("step")

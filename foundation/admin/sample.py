@@ -46,7 +46,7 @@ class SampleForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget(),
     )
     size = forms.IntegerField(
-        label=gettext_lazy("size"),
+        label=gettext_lazy("sample size"),
         min_value=1,
         max_value=samples.MOST,
         widget=UnfoldAdminIntegerFieldWidget(),

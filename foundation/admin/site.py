@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -10,11 +11,13 @@ from csp.decorators import csp_replace
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
+from foundation import roles
 from foundation.admin.theme import AdminSite
 from foundation.models import SignIn
 from foundation.portal import session
@@ -47,6 +50,18 @@ class SignInView(LoginView):
         return answer  # type: ignore[no-any-return]
 
 
+def _for_holders(view: View, permission: str) -> View:
+    """Refuse a page to who does not hold its right, before the page does anything."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if permission and not request.user.has_perm(permission):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
 class CountinghouseAdminSite(AdminSite):
     """Staff's door. Lists and pages read; whatever acts is a POST form in front of a service."""
 
@@ -62,8 +77,15 @@ class CountinghouseAdminSite(AdminSite):
         self._pages: list[URLPattern] = []
 
     def add_page(self, route: str, view: View, name: str) -> None:
-        """Serve a page that belongs to no table as `admin:<name>`, for signed-in staff only."""
-        self._pages.append(path(route, self.admin_view(view), name=name))
+        """
+        Serve a page that belongs to no table as `admin:<name>`, to staff who hold its right.
+
+        The right stands in `roles.PAGES`. Raises RightUnknown for a page that is not there.
+        """
+        if name not in roles.PAGES:
+            raise roles.RightUnknown(f"roles.PAGES has no {name}: nobody may see it.")
+        guarded = _for_holders(view, roles.PAGES[name])
+        self._pages.append(path(route, self.admin_view(guarded), name=name))
 
     def get_urls(self) -> list[Any]:
         """Return the pages of the packages before the admin's own, which end in a catch-all."""

@@ -103,7 +103,7 @@ class TestTheCommand:
         assert (AuditEvent.objects.count(), History.objects.count()) == before
 
     def test_refuses_in_a_sentence(self):
-        with pytest.raises(CommandError, match="Between 1 and 500 rows"):
+        with pytest.raises(CommandError, match="500"):
             self.run("--seed=7", "--size=0")
         with pytest.raises(CommandError, match="--up-to belongs to one"):
             self.run("--seed=7", "--size=1", "--up-to=5")
