@@ -22,6 +22,7 @@ class MerchantsConfig(AppConfig):
         from merchants.services import (
             application_approval,
             bank_account,
+            invitation,
             letter,
             one_time_code,
             payment_password,
@@ -43,6 +44,11 @@ class MerchantsConfig(AppConfig):
         for action in (application_approval.ACTION, verification_rule.ACTION):
             registries.approval_actions.register(action.name, action)
         registries.second_factor_rules.register("merchants", membership.needs_second_factor)
+        registries.lifecycle_listeners.register("merchants.invitation", invitation.invite_owner)
+        registries.menu_entries.register(
+            "portal:api_keys",
+            registries.MenuEntry("portal", _("API keys"), "portal:api_keys", Ability.MANAGE),
+        )
         registries.menu_entries.register(
             "portal:people",
             registries.MenuEntry("portal", _("People"), "portal:people", Ability.MANAGE),

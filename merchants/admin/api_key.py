@@ -27,7 +27,7 @@ def _revoke(request: HttpRequest, row: ApiKey, reason: str, at: datetime) -> str
 class ApiKeyAdmin(KeysetAdmin):
     """Keys, latest first."""
 
-    list_display = ("name", "prefix", "kind", "merchant", "active", "expires_at", "created_at")
+    list_display = ("name", "prefix", "kind", "merchant", "active", "expires_at", "last_used_at")
     list_select_related = ("merchant",)
     list_filter = (filters.merchant(),)
     searches = (Search("prefix", in_book=True), Search("name", in_book=True))

@@ -63,7 +63,7 @@ class ApiKeyAuthentication(BaseAuthentication):
                 token=token.strip(), address=request.META.get("REMOTE_ADDR", ""), at=clock.now()
             )
         except api_keys.KeyRefused as refusal:
-            raise AuthenticationFailed(str(refusal)) from None
+            raise AuthenticationFailed(str(refusal)) from None  # AddressRefused answers 403 itself
         own = key.merchant if key.kind == ApiKey.Kind.MERCHANT else None
         principal = Principal(key, own, frozenset(key.scopes))
         actor.become(principal.actor_name)

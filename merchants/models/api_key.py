@@ -31,8 +31,10 @@ class ApiKey(Fact):
     A key of a merchant's, a partner's or the institution's own program; the latter two lie in the
     house's book.
 
-    Only a hash of the secret is stored. The prefix carries the routing number of its book, so it is
-    unique everywhere by construction and leads to its row without asking every book.
+    Only hashes of the secret are stored: of the present one and, while a rotation overlaps, of the
+    one before. When and from where it was last used is noted every few minutes. The prefix carries
+    the routing number of its book, so it is unique everywhere by construction and leads to its row
+    without asking every book.
     """
 
     class Kind(models.TextChoices):
@@ -52,6 +54,11 @@ class ApiKey(Fact):
         blank=True,
         help_text=_("Addresses in CIDR form; empty allows every address."),
     )
+    previous_hash = models.BinaryField(_("hash of the secret before"), max_length=32, null=True)
+    previous_until = models.DateTimeField(_("secret before ends at"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
+    last_used_from = models.CharField(_("last used from"), max_length=45, blank=True)
+    last_refused_at = models.DateTimeField(_("last refused address at"), null=True, blank=True)
     active = models.BooleanField(_("active"), default=True)
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"))
@@ -63,6 +70,11 @@ class ApiKey(Fact):
         constraints = [
             models.UniqueConstraint(fields=["merchant", "prefix"], name="api_key_prefix"),
             models.UniqueConstraint(fields=["merchant", "name"], name="api_key_name"),
+            models.CheckConstraint(
+                condition=Q(previous_hash__isnull=True, previous_until__isnull=True)
+                | Q(previous_hash__isnull=False, previous_until__isnull=False),
+                name="api_key_secret_before_ends",
+            ),
             models.CheckConstraint(
                 condition=~Q(kind="MERCHANT") | ~Q(scopes__contains=["payments:record"]),
                 name="api_key_merchant_records_nothing",

@@ -9,10 +9,11 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from config.errors import DomainError, Malformed, NotFound
@@ -26,6 +27,7 @@ from merchants.services import house
 _PREFIX: Final = re.compile(r"ck([1-9][0-9]{0,17})_[a-z0-9]{12}")
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _NO_HASH: Final = bytes(32)
+NOTED_EVERY: Final = timedelta(minutes=5)
 
 
 class KeyMalformed(Malformed):
@@ -39,6 +41,13 @@ class KeyRefused(DomainError):
 
     code = "api_key_refused"
     http_status = 401
+
+
+class AddressRefused(DomainError):
+    """The key is good, and used from an address it does not allow. Noted in the audit trail."""
+
+    code = "api_key_address"
+    http_status = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ def create(
     """
     book = _book(merchant, kind)
     _require_scopes(kind, scopes)
-    allowed = [_network(text) for text in networks]
+    allowed = [network(text) for text in networks]
     if not name.strip() or len(name) > 100:
         raise KeyMalformed(_("A name of 1 to 100 letters is needed."), field="name")
     secret = secrets.token_urlsafe(32)
@@ -94,14 +103,23 @@ def create(
     return Issued(key, created, f"{key.prefix}.{secret}" if created else "")
 
 
-def rotate(*, merchant_id: int, key_id: int) -> Issued:
-    """Give a key a new secret; the old one ends at once. Raises NotFound. Rule: KEY-3."""
+def rotate(*, merchant_id: int, key_id: int, old_until: datetime | None = None) -> Issued:
+    """
+    Give a key a new secret; the one before is good until `old_until`, by default no longer.
+
+    The secret before that ends at once. Raises NotFound; KeyRefused for a key that is switched off.
+    Rule: KEY-3.
+    """
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
         actor.stamp_transaction()
         key = _locked(merchant_id, key_id)
+        if not key.active:
+            raise KeyRefused(_("The API key is switched off."))
+        key.previous_hash = bytes(key.secret_hash) if old_until else None
+        key.previous_until = old_until
         key.secret_hash = _hash(secret)
-        key.save(update_fields=["secret_hash"])
+        key.save(update_fields=["secret_hash", "previous_hash", "previous_until"])
         _record(key, "api_key.rotate")
     return Issued(key, created=False, token=f"{key.prefix}.{secret}")
 
@@ -122,7 +140,8 @@ def check(*, token: str, address: str, at: datetime) -> ApiKey:
     """
     Return the key that `<prefix>.<secret>` opens, seen from network address `address`.
 
-    Reads one row, writes none: a key in use is never a hot row. Raises KeyRefused. Rule: KEY-2.
+    Reads one row, and writes it once in NOTED_EVERY at most: a key in use is never a hot row.
+    Raises KeyRefused; AddressRefused once the secret is proved. Rule: KEY-2.
     """
     prefix, _dot, secret = token.partition(".")
     shape = _PREFIX.fullmatch(prefix)
@@ -133,15 +152,39 @@ def check(*, token: str, address: str, at: datetime) -> ApiKey:
         if shape and len(secret) <= 100 and secret.isascii()
         else None
     )
-    stored = bytes(key.secret_hash) if key else _NO_HASH
-    proved = hmac.compare_digest(_hash(secret), stored)
+    given = _hash(secret)
+    proved = hmac.compare_digest(given, bytes(key.secret_hash) if key else _NO_HASH)
+    overlaps = key is not None and key.previous_until is not None and at < key.previous_until
+    before = bytes(key.previous_hash or _NO_HASH) if key and overlaps else _NO_HASH
+    proved |= hmac.compare_digest(given, before)
     if key is None or not proved or not key.active:
         raise KeyRefused(_("The API key is not valid."))
     if key.expires_at is not None and at >= key.expires_at:
         raise KeyRefused(_("The API key is not valid."))
     if key.networks and not _inside(address, key.networks):
-        raise KeyRefused(_("The API key is not valid."))
+        _note_refused(key, address, at)
+        raise AddressRefused(_("The API key may not be used from this network address."))
+    _note_used(key, address, at)
     return key
+
+
+def _note_used(key: ApiKey, address: str, at: datetime) -> None:
+    """Remember when and from where; of many requests at once one writes."""
+    if key.last_used_at is None or at - key.last_used_at >= NOTED_EVERY:
+        _stale(key, "last_used_at", at).update(last_used_at=at, last_used_from=address[:45])
+
+
+def _note_refused(key: ApiKey, address: str, at: datetime) -> None:
+    """Write a refused address into the audit trail, once in NOTED_EVERY for each key."""
+    with transaction.atomic():
+        if _stale(key, "last_refused_at", at).update(last_refused_at=at):
+            _record(key, "api_key.address_refused", address=address[:45])
+
+
+def _stale(key: ApiKey, column: str, at: datetime) -> QuerySet[ApiKey]:
+    rows = ApiKey.objects.filter(merchant_id=key.merchant_id, id=key.id)
+    old = {f"{column}__lte": at - NOTED_EVERY}
+    return rows.filter(Q(**{f"{column}__isnull": True}) | Q(**old))
 
 
 def _book(merchant: Merchant | None, kind: str) -> Merchant:
@@ -165,7 +208,8 @@ def _require_scopes(kind: str, scopes: Sequence[str]) -> None:
         )
 
 
-def _network(text: str) -> str:
+def network(text: str) -> str:
+    """Return a network in its one form. Raises KeyMalformed. Rule: KEY-2."""
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
@@ -196,11 +240,11 @@ def _locked(merchant_id: int, key_id: int) -> ApiKey:
     return key
 
 
-def _record(key: ApiKey, action: str) -> None:
+def _record(key: ApiKey, action: str, **more: str) -> None:
     audit.record(
         merchant_id=key.merchant_id,
         action=action,
         object_kind="api_key",
         object_id=key.prefix,
-        after={"name": key.name, "kind": str(key.kind), "scopes": list(key.scopes)},
+        after={"name": key.name, "kind": str(key.kind), "scopes": list(key.scopes), **more},
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -158,6 +159,26 @@ def mail_link(*, merchant_id: int, invitation_id: int) -> None:
         template="invitation",
         context={"invitation": invitation, "link": settings.SITE_URL.rstrip("/") + path},
     )
+
+
+def invite_owner(*, event: str, merchant_ids: Sequence[int], payload: Mapping[str, Any]) -> None:
+    """
+    Invite the owner that an approved application names (registries.lifecycle_listeners).
+
+    Inside the approval's transaction; an application without an owner's address invites nobody.
+    """
+    owner = payload.get("owner")
+    if event != "merchant.approved" or owner is None:
+        return
+    for merchant_id in merchant_ids:
+        invite(
+            merchant_id=merchant_id,
+            email=owner.email,
+            name=owner.name,
+            role=Membership.Role.OWNER,
+            invited_by=payload["approved_by"],
+            at=payload["at"],
+        )
 
 
 def token_of(invitation: Invitation) -> str:

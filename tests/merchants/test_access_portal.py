@@ -11,6 +11,7 @@ from django.urls import URLPattern
 
 from config.urls import portal as patterns
 from merchants.models import Membership, Merchant
+from merchants.services import api_key as api_keys
 from merchants.services import custom_role as custom_roles
 from merchants.services import invitation as invitations
 from merchants.services import membership as memberships
@@ -21,7 +22,9 @@ from tests.factories.merchants import MembershipFactory, MerchantFactory
 ROOT = Path(settings.BASE_DIR)
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 OPEN = {"start", "sign_in", "sign_out", "language", "invitation", "invitation_link"}
-ONLY_POST = {"withdrawal_cancel", "person_off", "invitation_resend", "invitation_withdraw"}
+ONLY_POST = {
+    "withdrawal_cancel", "person_off", "invitation_resend", "invitation_withdraw", "api_key_off"
+}  # fmt: skip
 
 
 def of_a_merchant() -> list[URLPattern]:
@@ -69,6 +72,9 @@ def people(merchant: Merchant) -> dict[str, object]:
         "role_id": role.id,
         "invitation_id": invitation.id,
         "token": invitations.token_of(invitation),
+        "key_id": api_keys.create(
+            merchant=merchant, name="till", scopes=["balances:read"], at=at
+        ).key.id,
     }
 
 
@@ -114,7 +120,7 @@ class TestEveryPage:
     def test_does_not_know_another_merchants_things_under_ones_own_merchant(self, client, words):
         merchant = MerchantFactory()
         client.force_login(portal.member(merchant), BACKEND)
-        things = {"item_id", "number", "user_id", "role_id", "invitation_id"}
+        things = {"item_id", "number", "user_id", "role_id", "invitation_id", "key_id"}
         naming = [p for p in of_a_merchant() if things & set(p.pattern.converters)]
 
         found = {

@@ -100,8 +100,9 @@ class TestCreating:
 
 @pytest.mark.django_db
 class TestChecking:
-    def test_the_whole_key_opens_and_writes_nothing(self, django_assert_num_queries: Any) -> None:
+    def test_the_whole_key_opens_and_is_noted_once(self, django_assert_num_queries: Any) -> None:
         made = create(MerchantFactory())
+        check(made.token)
 
         with django_assert_num_queries(1) as queries:
             assert check(made.token) == made.key
@@ -170,5 +171,5 @@ class TestChecking:
         if inside:
             assert check(made.token, address) == made.key
         else:
-            with pytest.raises(api_keys.KeyRefused):
+            with pytest.raises(api_keys.AddressRefused):
                 check(made.token, address)
