@@ -23,13 +23,11 @@ from merchants.models import (
     ApplicationEvidence,
     ApplicationTransition,
     ContractType,
-    Membership,
     Merchant,
     ProductGate,
 )
 from merchants.services import application_review
 from merchants.services import bank_account as bank_accounts
-from merchants.services import invitation as invitations
 from merchants.services.application import latest_version, require_complete
 from merchants.services.application_step import IllegalStep, lock, move, require_no_hand
 
@@ -48,8 +46,8 @@ class OwnerContact:
 def apply(approval: Approval, at: datetime) -> None:
     """
     Make the merchant of an approved application, in the transaction that approves it: its row and
-    number, its bank account (not verified), its evidence, its owner's invitation to the portal;
-    then announce `merchant.approved`, on which its accounts and its schedule come.
+    number, its bank account (not verified), its evidence; then announce `merchant.approved`, on
+    which its accounts, its schedule and its owner's invitation come.
 
     Raises: IllegalStep, HadAHand, Incomplete, InvitationMalformed.
     Rule:   APP-5, APP-10, APP-11 (docs/rules/applications.md).
@@ -85,7 +83,6 @@ def apply(approval: Approval, at: datetime) -> None:
     _become(application, merchant, second, at)
     evidence = _keep_evidence(application, approval, merchant, at)
     _record(application, merchant, evidence)
-    owner = _invite_owner(application, merchant, second, at)
     registries.announce(
         APPROVED,
         merchant_ids=[merchant.id],
@@ -93,7 +90,7 @@ def apply(approval: Approval, at: datetime) -> None:
             "schedule": application.schedule,
             "currency": application.currency,
             "holds_funds": holds_funds,
-            "owner": owner,
+            "owner": _owner(application),
             "approved_by": second,
             "at": at,
         },
@@ -181,27 +178,14 @@ def _become(application: Application, merchant: Merchant, second: User, at: date
     )
 
 
-def _invite_owner(
-    application: Application, merchant: Merchant, second: User, at: datetime
-) -> OwnerContact | None:
-    """Invite the owner's contact to the portal, as the merchant's owner."""
+def _owner(application: Application) -> OwnerContact | None:
     contacts = ApplicationContact.objects.filter(
         merchant_id=application.merchant_id,
         application=application,
         role=ApplicationContact.Role.OWNER,
     )
     contact = contacts.exclude(email="").order_by("line_no").first()
-    if contact is None:
-        return None
-    invitations.invite(
-        merchant_id=merchant.id,
-        email=contact.email,
-        name=contact.name,
-        role=Membership.Role.OWNER,
-        invited_by=second,
-        at=at,
-    )
-    return OwnerContact(contact.name, contact.email)
+    return None if contact is None else OwnerContact(contact.name, contact.email)
 
 
 def _keep_evidence(
