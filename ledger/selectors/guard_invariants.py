@@ -64,7 +64,8 @@ SELECT NULL, '', 'ledger_entry entry_reversed_once', 'on', 'missing or not valid
                       AND c.relname = 'entry_reversed_once')"""
 
 # Neither the product's role nor a member of it can write, not even a single column; nor become the
-# writer, for whom nobody logs in; nor switch triggers off.
+# writer, for whom nobody logs in; nor switch triggers off. No table at all is theirs to empty, to
+# put triggers on or to point keys at, nor may they make anything in the schema.
 _RIGHTS: Final = """
 WITH product AS (
   SELECT r.oid, r.rolname FROM pg_roles r
@@ -83,6 +84,18 @@ SELECT NULL::bigint AS merchant_id, '' AS currency, c.relname || ' for ' || r.ro
    AND CASE WHEN w.privilege IN ('INSERT', 'UPDATE')
             THEN has_any_column_privilege(r.oid, c.oid, w.privilege)
             ELSE has_table_privilege(r.oid, c.oid, w.privilege) END
+UNION ALL
+SELECT NULL, '', c.relname || ' for ' || r.rolname, 'no such right', w.privilege
+  FROM pg_class c
+ CROSS JOIN (VALUES ('TRUNCATE'), ('TRIGGER'), ('REFERENCES')) AS w (privilege)
+  JOIN product r ON r.oid <> c.relowner
+ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+   AND has_table_privilege(r.oid, c.oid, w.privilege)
+UNION ALL
+SELECT NULL, '', 'schema public for ' || r.rolname, 'no such right', 'CREATE'
+  FROM product r
+ WHERE has_schema_privilege(r.oid, 'public', 'CREATE') AND NOT EXISTS (
+         SELECT FROM pg_class c WHERE c.oid = 'ledger_entry'::regclass AND c.relowner = r.oid)
 UNION ALL
 SELECT NULL, '', r.rolname, 'not the writer', 'a member of ' || w.rolname
   FROM product r JOIN pg_roles w ON w.rolname = 'countinghouse_writer'

@@ -254,6 +254,12 @@ FAULTS = [
         {"I4"}, "GRANT TRUNCATE ON ledger_hold TO PUBLIC", id="a right to write for everybody"
     ),
     pytest.param(
+        {"I4"}, "GRANT TRIGGER ON foundation_audit_event TO PUBLIC", id="a right to put triggers on"
+    ),
+    pytest.param(
+        {"I4"}, "GRANT CREATE ON SCHEMA public TO countinghouse_product", id="a right to make things"
+    ),
+    pytest.param(
         {"I4"},
         "ALTER TABLE foundation_audit_event DISABLE TRIGGER refuse_change",
         id="the audit trail open to change",
