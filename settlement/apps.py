@@ -32,6 +32,7 @@ class SettlementConfig(AppConfig):
         registries.invariant_checks.register("I8", invariants.single_lines)
         registries.invariant_checks.register("S1", invariants.explained_pending)
         registries.invariant_checks.register("S2", invariants.bounded_positions)
+        registries.invariant_checks.register("S3", invariants.known_exposures)
         for name, check in payouts.CHECKS.items():
             registries.invariant_checks.register(name, check)
         registries.append_only_tables.register(

@@ -1,4 +1,4 @@
-"""What `verify` asks of settling: I8, the pending balances explained, the bounds of positions."""
+"""What `verify` asks of settling: I8, pending explained, bounds of positions, what was advanced."""
 
 from __future__ import annotations
 
@@ -112,6 +112,16 @@ SELECT c.merchant_id, c.currency, 'position', 'settled to ' || c.last || ' or af
   LEFT JOIN settlement_position p ON p.merchant_id = c.merchant_id AND p.currency = c.currency
  WHERE p.claimed_to IS NULL OR p.claimed_to < c.last"""
 
+_S3: Final = """
+SELECT coalesce(i.merchant_id, x.merchant_id) AS merchant_id,
+       coalesce(i.currency, x.currency) AS currency,
+       'exposure of item ' || coalesce(i.id, x.item_id) AS subject,
+       coalesce(i.advance_minor, 0)::text AS expected, coalesce(x.amount_minor, 0)::text AS found
+  FROM (SELECT * FROM settlement_item
+         WHERE state IN ('POSTED', 'PAYING', 'CLOSED') AND advance_minor > 0) i
+  FULL JOIN settlement_exposure x ON x.merchant_id = i.merchant_id AND x.item_id = i.id
+ WHERE (i.advance_minor, i.currency) IS DISTINCT FROM (x.amount_minor, x.currency)"""
+
 
 def single_lines() -> Iterable[Finding]:
     """I8: a fact is on at most one line; lines are their item's net, the item is its entry."""
@@ -127,6 +137,11 @@ def explained_pending() -> Iterable[Finding]:
 def bounded_positions() -> Iterable[Finding]:
     """S2: no open due lies outside the bounds by which runs look for it."""
     yield from _find("S2", _S2, "A run would overlook an open due.")
+
+
+def known_exposures() -> Iterable[Finding]:
+    """S3: what an item advanced stands in its exposure, neither more nor less."""
+    yield from _find("S3", _S3, "Money was advanced that no exposure names.")
 
 
 def _find(check: str, statement: str, message: str) -> Iterator[Finding]:

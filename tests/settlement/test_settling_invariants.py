@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from foundation import registries
+from settlement.services import schedule
 from tests.factories import settlement as make
 from tests.settlement.runs import assert_proved, settle
 
@@ -35,7 +36,7 @@ FAULTS = [
         {"I8"}, "UPDATE settlement_item SET entry_id = NULL", id="a posted item without its entry"
     ),
     pytest.param(
-        {"I8"},
+        {"I8", "S3"},
         "UPDATE settlement_item SET state = 'COLLECTED'",
         id="a booked item set back before its posting",
     ),
@@ -55,6 +56,12 @@ FAULTS = [
         "UPDATE settlement_position SET open_from = NULL",
         id="an open due that no run would look for",
     ),
+    pytest.param({"S3"}, "DELETE FROM settlement_exposure", id="an advance that nobody sees"),
+    pytest.param(
+        {"S3"},
+        "UPDATE settlement_exposure SET amount_minor = amount_minor - 1",
+        id="an advance off by one fen",
+    ),
 ]
 
 
@@ -64,10 +71,13 @@ def test_names_the_fault(names: set[str], fault: str, superuser: psycopg.Connect
     make.payment(merchant, 100_00, MONDAY)
     make.payment(merchant, 50_00, MONDAY)
     make.payment(merchant, 7_00, TUESDAY)  # stays open
+    hasty = make.merchant()
+    schedule.change(merchant_id=hasty, code="T0", effective_from=TUESDAY)
+    make.payment(hasty, 30_00, TUESDAY)
     settle(TUESDAY)
     assert_proved()
 
     superuser.execute(fault)
 
     checks = registries.invariant_checks
-    assert {name for name in ("I8", "S1", "S2") if list(checks.get(name)())} == names
+    assert {name for name in ("I8", "S1", "S2", "S3") if list(checks.get(name)())} == names
