@@ -257,7 +257,9 @@ FAULTS = [
         {"I4"}, "GRANT TRIGGER ON foundation_audit_event TO PUBLIC", id="a right to put triggers on"
     ),
     pytest.param(
-        {"I4"}, "GRANT CREATE ON SCHEMA public TO countinghouse_product", id="a right to make things"
+        {"I4"},
+        "GRANT CREATE ON SCHEMA public TO countinghouse_product",
+        id="a right to make things",
     ),
     pytest.param(
         {"I4"},
