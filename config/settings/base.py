@@ -119,6 +119,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 1  # hours
+AXES_RESET_ON_SUCCESS = True  # five in a row, not five in an hour
 AXES_LOCKOUT_CALLABLE = "foundation.portal.sign_in.locked_out"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 

@@ -21,6 +21,7 @@ from foundation import roles
 from foundation.admin.theme import AdminSite
 from foundation.models import SignIn
 from foundation.portal import session
+from foundation.portal.guess import GuessedOneByOne
 
 # The theme's Alpine.js evaluates its attributes and sets styles; scripts still come from us alone.
 CONTENT_POLICY: Final = {
@@ -34,6 +35,10 @@ CONTENT_POLICY: Final = {
     "frame-ancestors": [NONE],
 }
 View = Callable[..., HttpResponseBase]
+
+
+class StaffSignInForm(GuessedOneByOne, AdminAuthenticationForm):
+    """User name and password of staff."""
 
 
 class SignInView(LoginView):
@@ -107,7 +112,7 @@ class CountinghouseAdminSite(AdminSite):
             **(extra_context or {}),
         }
         view = SignInView.as_view(
-            authentication_form=AdminAuthenticationForm,
+            authentication_form=StaffSignInForm,
             template_name="admin/login.html",
             extra_context=context,
             next_page="admin:index",

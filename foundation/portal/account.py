@@ -24,6 +24,7 @@ from config.errors import DomainError, NotFound
 from foundation import actor, clock
 from foundation.models import SignIn, User
 from foundation.portal import second_step, session
+from foundation.portal.guess import one_by_one
 from foundation.selectors import second_factor as second_factor_selectors
 from foundation.selectors import sign_in as sign_in_selectors
 from foundation.services import passkey as passkeys
@@ -108,7 +109,11 @@ def confirm(request: HttpRequest) -> HttpResponseBase:
     form = ConfirmForm(data=request.POST if request.method == "POST" else None, stepped=stepped)
     if request.method == "POST" and form.is_valid():
         password = form.cleaned_data["password"]
-        if authenticate(request, username=user.get_username(), password=password) is None:
+        name = user.get_username()
+        known = one_by_one(
+            name, lambda: authenticate(request, username=name, password=password) is not None
+        )
+        if not known:
             form.add_error("password", _("The password is not right."))
         elif not stepped or form.prove(user, at):
             return redirect(session.confirm(request, at) or "account:account")

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import logout
-from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -21,12 +20,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from foundation import actor
 from foundation.models import SignIn, User
 from foundation.portal import session
+from foundation.portal.guess import GuessedOneByOne
 from foundation.portal.page import page
 
 _HOME: Final = "portal:start"
 
 
-class SignInForm(AuthenticationForm):
+class SignInForm(GuessedOneByOne):
     """User name and password of a merchant's person."""
 
     error_messages = {

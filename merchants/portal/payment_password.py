@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from config.errors import DomainError
 from foundation import clock
+from foundation.portal.guess import one_by_one
 from merchants.models import Ability
 from merchants.portal.access import MemberRequest, for_members
 from merchants.selectors import payment_password as selectors
@@ -77,7 +78,10 @@ def _changed(request: MemberRequest, form: PaymentPasswordForm) -> bool:
     """Check the proofs, then set it; say beside the field what was refused."""
     member, at, given = request.member, clock.now(), form.cleaned_data
     name, password = member.user.get_username(), given["sign_in_password"]
-    if authenticate(request, username=name, password=password) is None:
+    known = one_by_one(
+        name, lambda: authenticate(request, username=name, password=password) is not None
+    )
+    if not known:
         form.add_error("sign_in_password", _("The sign-in password is not right."))
         return False
     field = "current"
