@@ -13,7 +13,14 @@ from foundation.portal import account, second_step, sign_in
 from ledger.api import statement as statement_api
 from ledger.portal import statement
 from merchants.api import me as me_api
-from merchants.portal import api_key, invitation, membership, payment_password, people
+from merchants.portal import (
+    api_key,
+    bank_account,
+    invitation,
+    membership,
+    payment_password,
+    people,
+)
 from settlement.api import item as item_api
 from settlement.api import merchant_balance as balance_api
 from settlement.api import withdrawal as withdrawal_api
@@ -25,6 +32,7 @@ portal = [
     *invitation.urlpatterns,
     *api_key.urlpatterns,
     *payment_password.urlpatterns,
+    *bank_account.urlpatterns,
     *sign_in.urlpatterns,
     *home.urlpatterns,
     *statement.urlpatterns,

@@ -14,19 +14,13 @@ class MerchantsConfig(AppConfig):
         """Fill the registries."""
         import merchants.checks  # noqa: F401
         from foundation import csv_intake, registries
-        from foundation.selectors.sign_in import recently_new_device
         from merchants.models import Ability
-        from merchants.operations import OPERATIONS
         from merchants.reasons import REASONS
         from merchants.selectors import membership
         from merchants.services import (
             application_approval,
             bank_account,
             invitation,
-            letter,
-            one_time_code,
-            payment_password,
-            totp,
             verification_rule,
         )
 
@@ -50,9 +44,27 @@ class MerchantsConfig(AppConfig):
             registries.MenuEntry("portal", _("API keys"), "portal:api_keys", Ability.MANAGE),
         )
         registries.menu_entries.register(
+            "portal:bank_accounts",
+            registries.MenuEntry(
+                "portal", _("Bank accounts"), "portal:bank_accounts", Ability.MANAGE
+            ),
+        )
+        registries.menu_entries.register(
             "portal:people",
             registries.MenuEntry("portal", _("People"), "portal:people", Ability.MANAGE),
         )
+        self._verification()
+        from merchants.admin import menu
+
+        menu.fill()
+
+    def _verification(self) -> None:
+        """Declare what must be proved for what, and by what."""
+        from foundation import registries
+        from foundation.selectors.sign_in import recently_new_device
+        from merchants.operations import OPERATIONS
+        from merchants.services import letter, one_time_code, payment_password, totp
+
         registries.step_ups.register("new_device", recently_new_device)
         for factor in (payment_password.FACTOR, one_time_code.FACTOR, totp.FACTOR):
             registries.verification_factors.register(factor.name, factor)
@@ -63,6 +75,3 @@ class MerchantsConfig(AppConfig):
             "merchants.verification",
             ("merchants_verification_request", "merchants_verification_attempt"),
         )
-        from merchants.admin import menu
-
-        menu.fill()

@@ -8,10 +8,21 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.verification import VerifiedOperation
 from merchants.models import Ability
+from merchants.services import bank_account_request
 
 OPERATIONS: Final = (
-    VerifiedOperation("bank_account.add", _("add a bank account"), Ability.MANAGE),
-    VerifiedOperation("bank_account.change", _("change a bank account"), Ability.MANAGE),
+    VerifiedOperation(
+        bank_account_request.ADD,
+        _("add a bank account"),
+        Ability.MANAGE,
+        payee=bank_account_request.payee_title,
+    ),
+    VerifiedOperation(
+        bank_account_request.CHANGE,
+        _("change a bank account"),
+        Ability.MANAGE,
+        payee=bank_account_request.payee_title,
+    ),
     VerifiedOperation("api_key.create", _("make an API key"), Ability.MANAGE),
     VerifiedOperation("api_key.show", _("show the secret of an API key"), Ability.MANAGE),
     VerifiedOperation("payment_password.set", _("set the payment password"), Ability.WITHDRAW),

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from foundation import clock
 from merchants.services import invitation as invitations
-from merchants.services import one_time_code
+from merchants.services import one_time_code, owner_notice
 
 
 @shared_task(name="merchants.mail_invitation")
@@ -19,3 +19,9 @@ def mail_invitation(*, merchant_id: int, invitation_id: int, **_: object) -> Non
 def send_one_time_code(*, merchant_id: int, code_id: int, **_: object) -> None:
     """Send one code to its person; safe to deliver any number of times."""
     one_time_code.send(merchant_id=merchant_id, code_id=code_id, at=clock.now())
+
+
+@shared_task(name="merchants.tell_owners", time_limit=120, soft_time_limit=110)
+def tell_owners(*, merchant_id: int, bank_account_id: int, event: str, **_: object) -> None:
+    """Tell a merchant's owners of one of its bank accounts."""
+    owner_notice.send(merchant_id=merchant_id, bank_account_id=bank_account_id, event=event)

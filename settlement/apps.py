@@ -28,6 +28,8 @@ class SettlementConfig(AppConfig):
 
         registries.lifecycle_listeners.register("settlement.schedule", schedule.on_new_merchants)
         registries.lifecycle_listeners.register("settlement.due", due.on_calendar_year_loaded)
+        followed = standing_instruction.on_bank_account
+        registries.lifecycle_listeners.register("settlement.standing_instruction", followed)
         registries.fact_listeners.register("settlement.due", due.on_facts_booked)
         registries.invariant_checks.register("I8", invariants.single_lines)
         registries.invariant_checks.register("S1", invariants.explained_pending)

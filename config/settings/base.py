@@ -301,6 +301,7 @@ PASSWORD_PEPPERS_FORMER: list[str] = env.json("PASSWORD_PEPPERS_FORMER", default
 # Raise it, and every payment password is hashed anew at its next use. memory_cost is in KiB.
 PAYMENT_PASSWORD_ARGON2: dict[str, Any] = {"time_cost": 3, "memory_cost": 65536, "parallelism": 4}
 ONE_TIME_CODE_SENDER = "email"  # a name in foundation.registries.code_senders
+BANK_ACCOUNT_COOLING_HOURS = env.int("BANK_ACCOUNT_COOLING_HOURS", default=24)
 EMAIL_TIMEOUT = 10  # seconds
 
 # The simulated payout channel. Without URL and secret it is not configured: payouts wait, unsent.

@@ -44,7 +44,7 @@ def _propose(request: HttpRequest, row: BankAccount, reason: str, at: datetime) 
 
 
 def _disable(request: HttpRequest, row: BankAccount, reason: str, at: datetime) -> str:
-    bank_accounts.disable(merchant_id=row.merchant_id, bank_account_id=row.id, note=reason)
+    bank_accounts.disable(merchant_id=row.merchant_id, bank_account_id=row.id, note=reason, at=at)
     return gettext("The account is switched off.")
 
 

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation import clock
 from foundation.api.fields import BookQuery
 from merchants.api.authentication import Principal
 from merchants.api.view import BookView
@@ -69,7 +70,9 @@ class Me(BookView):
         else:
             self.params(request)
         withdraws = principal.scopes & {Scope.WITHDRAWALS_READ, Scope.WITHDRAWALS_WRITE}
-        payees = bank_accounts.payees(merchant_id=found.id) if found and withdraws else []
+        payees = []
+        if found and withdraws:
+            payees = bank_accounts.payees(merchant_id=found.id, at=clock.now())
         shown = {"key": principal.key, "merchant": found, "payees": payees}
         return Response(MeOutput(shown).data)
 

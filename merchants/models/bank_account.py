@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from foundation.fields import EncryptedTextField
 from foundation.models import Fact
+from foundation.models.fact import FactForeignKey
 
 
 class BankAccount(Fact):
@@ -38,6 +41,23 @@ class BankAccount(Fact):
     approved_payee = models.BooleanField(_("on the approved list"), default=False)
     created_at = models.DateTimeField(_("created at"))
     verified_at = models.DateTimeField(_("verified at"), null=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("requested by"),
+    )
+    replaces = FactForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("in place of"),
+    )
+    # Nothing is withdrawn to it before the one, or from the other on; empty is without a bound.
+    usable_from = models.DateTimeField(_("usable from"), null=True)
+    usable_until = models.DateTimeField(_("usable until"), null=True)
 
     class Meta:
         db_table = "merchants_bank_account"
@@ -57,9 +77,21 @@ class BankAccount(Fact):
                 condition=~Q(status="VERIFIED") | Q(verified_at__isnull=False),
                 name="bank_account_verified_when",
             ),
+            models.CheckConstraint(
+                condition=Q(requested_by__isnull=True)
+                | ~Q(status="VERIFIED")
+                | Q(usable_from__isnull=False),
+                name="bank_account_requested_cools",
+            ),
         ]
         # The same account behind several merchants (APP-13).
         indexes = [models.Index(fields=["number_hash"], name="bank_account_number")]
 
     def __str__(self) -> str:
         return f"{self.bank_name} {self.number_masked}"
+
+    def is_usable(self, at: datetime) -> bool:
+        """Return whether a withdrawal may be asked for to this account at that moment (MER-9)."""
+        return (self.usable_from is None or self.usable_from <= at) and (
+            self.usable_until is None or at < self.usable_until
+        )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,6 +21,7 @@ from foundation.services import approval as approvals
 from foundation.services import audit
 from foundation.services.attachment import NewAttachment
 from merchants.models import BankAccount
+from merchants.services import owner_notice
 
 APPROVE: Final = "merchants.bank_account_approve"
 _NUMBER: Final = re.compile(r"[0-9A-Z]{5,34}")
@@ -108,13 +110,20 @@ def add(
 
 
 def verify(
-    *, merchant_id: int, bank_account_id: int, approved_payee: bool, note: str, at: datetime
+    *,
+    merchant_id: int,
+    bank_account_id: int,
+    approved_payee: bool,
+    note: str,
+    at: datetime,
+    cooling: timedelta = timedelta(0),
 ) -> BankAccount:
     """
     Mark an account as proved to be the merchant's, and put it on the approved list if asked.
 
-    Called by an approval (two persons) or by an operator's command on the server; audited.
-    Announces `bank_account_verified` when it was not verified before.
+    Called by an approval (two persons) or by an operator's command on the server; audited. It can
+    be used after `cooling`, and until then the one it replaces. Announces `bank_account_verified`
+    when it was not verified before, `bank_account_replaced` for the other.
 
     Raises: NotFound, BankAccountDisabled.
     Rule:   MER-6.
@@ -132,18 +141,33 @@ def verify(
         account.status = BankAccount.Status.VERIFIED
         account.verified_at = account.verified_at or at
         account.approved_payee = account.approved_payee or approved_payee
-        account.save(update_fields=["status", "verified_at", "approved_payee"])
+        if cooling and fresh:
+            account.usable_from = at + cooling
+        account.save(update_fields=["status", "verified_at", "approved_payee", "usable_from"])
         _record(account, "bank_account.verify", before, note)
         if fresh:
-            registries.announce(
-                "bank_account_verified",
-                merchant_ids=[merchant_id],
-                payload={"bank_account_id": bank_account_id},
-            )
+            _announce("bank_account_verified", account, at)
+            if account.replaces_id is not None:
+                _replace(merchant_id, account.replaces_id, account.usable_from or at, at)
     return account
 
 
-def disable(*, merchant_id: int, bank_account_id: int, note: str) -> BankAccount:
+def _replace(merchant_id: int, former_id: int, until: datetime, at: datetime) -> None:
+    """End the use of a former account at the moment in which the one in its place can be used."""
+    former = _locked(merchant_id, former_id)
+    before, former.usable_until = _state(former), until
+    former.save(update_fields=["usable_until"])
+    _record(former, "bank_account.replace", before)
+    _announce("bank_account_replaced", former, at)
+
+
+def _announce(event: str, account: BankAccount, at: datetime) -> None:
+    registries.announce(
+        event, merchant_ids=[account.merchant_id], payload={"bank_account_id": account.id, "at": at}
+    )
+
+
+def disable(*, merchant_id: int, bank_account_id: int, note: str, at: datetime) -> BankAccount:
     """
     Switch an account off: nothing new is paid to it. Switching off needs one person, on is for two.
 
@@ -159,6 +183,14 @@ def disable(*, merchant_id: int, bank_account_id: int, note: str) -> BankAccount
         account.status, account.approved_payee = BankAccount.Status.DISABLED, False
         account.save(update_fields=["status", "approved_payee"])
         _record(account, "bank_account.disable", before, note)
+        _announce("bank_account_disabled", account, at)
+        owner_notice.promise("disabled", merchant_id=merchant_id, bank_account_id=bank_account_id)
+        if account.replaces_id is not None and account.usable_from is not None:
+            former = BankAccount.objects.filter(
+                merchant_id=merchant_id, id=account.replaces_id, usable_until=account.usable_from
+            )
+            if not account.is_usable(at):
+                former.update(usable_until=None)  # the one that was to come in its place is gone
     return account
 
 
@@ -189,6 +221,9 @@ def propose(
             "bank_account_id": account.id,
             "status": str(BankAccount.Status.VERIFIED),
             "approved_payee": approved_payee,
+            "cooling_hours": settings.BANK_ACCOUNT_COOLING_HOURS,
+            "used_by_other_merchants": _elsewhere(account),
+            "in_place_of": "" if account.replaces is None else str(account.replaces),
         },
         money_effect=None,
         reason=reason,
@@ -199,6 +234,12 @@ def propose(
     )
 
 
+def _elsewhere(account: BankAccount) -> int:
+    """Return how many other merchants have the same number: a checker wants to know."""
+    others = BankAccount.objects.filter(number_hash=account.number_hash)
+    return others.exclude(merchant_id=account.merchant_id).count()
+
+
 def _apply(approval: Approval, at: datetime) -> None:
     verify(
         merchant_id=approval.merchant_id,
@@ -206,7 +247,22 @@ def _apply(approval: Approval, at: datetime) -> None:
         approved_payee=approval.after["approved_payee"],
         note=approval.reason,
         at=at,
+        cooling=timedelta(hours=approval.after.get("cooling_hours", 0)),
     )
+    owner_notice.promise(
+        "approved",
+        merchant_id=approval.merchant_id,
+        bank_account_id=approval.after["bank_account_id"],
+    )
+
+
+def _refused(approval: Approval, at: datetime) -> None:
+    if approval.state == Approval.State.REJECTED:
+        owner_notice.promise(
+            "refused",
+            merchant_id=approval.merchant_id,
+            bank_account_id=approval.after["bank_account_id"],
+        )
 
 
 def _describe(approval: Approval) -> str:
@@ -218,6 +274,7 @@ APPROVAL_ACTION: Final = ApprovalAction(
     APPROVE,
     _apply,
     _describe,
+    refuse=_refused,
     permission="merchants.approve_bankaccount",
     title=gettext_lazy("Bank account"),
     risk=Risk.HIGH,
@@ -244,6 +301,8 @@ def _state(account: BankAccount) -> dict[str, Any]:
         "currency": account.currency,
         "status": str(account.status),
         "approved_payee": account.approved_payee,
+        "usable_from": account.usable_from,
+        "usable_until": account.usable_until,
     }
 
 

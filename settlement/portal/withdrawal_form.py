@@ -121,7 +121,7 @@ def ask(request: MemberRequest) -> HttpResponseBase:
     they are for. Every refusal is said beside the form, nothing is stored.
     """
     member = request.member
-    accounts = bank_accounts.payees(merchant_id=member.merchant_id)
+    accounts = bank_accounts.payees(merchant_id=member.merchant_id, at=clock.now())
     step = request.POST.get("step", "") if request.method == "POST" else ""
     if verification.AGAIN in request.POST:
         step = "confirm"
@@ -228,6 +228,7 @@ def _show_form(request: MemberRequest, form: WithdrawalForm) -> HttpResponseBase
     currencies = sorted({account.currency for account in form.accounts.values()})
     context = {
         "form": form,
+        "cooling": bank_accounts.cooling(merchant_id=form.member.merchant_id, at=clock.now()),
         "free": [_free(form.member, currency) for currency in currencies],
         "password_known": known_passwords.is_set(
             merchant_id=form.member.merchant_id, user=form.member.user

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.errors import DomainError, NotFound
@@ -45,6 +46,26 @@ def require_payable(*, merchant_id: int, bank_account_id: int) -> BankAccount:
             % {"number": account.number_masked}
         )
     return account
+
+
+def require_usable(account: BankAccount, *, at: datetime) -> None:
+    """
+    Refuse a new withdrawal to an account that still cools or was replaced. What was asked for
+    before still goes out. Raises PayeeRefused. Rule: WD-3, MER-9.
+    """
+    if account.is_usable(at):
+        return
+    if account.usable_from is not None and at < account.usable_from:
+        raise PayeeRefused(
+            _("The account %(number)s can be used from %(when)s.")
+            % {
+                "number": account.number_masked,
+                "when": f"{timezone.localtime(account.usable_from):%Y-%m-%d %H:%M}",
+            }
+        )
+    raise PayeeRefused(
+        _("The account %(number)s was replaced by another one.") % {"number": account.number_masked}
+    )
 
 
 def block(attempt: PayoutAttempt, *, at: datetime) -> None:

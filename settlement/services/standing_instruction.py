@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef
@@ -104,6 +104,20 @@ def end(*, merchant_id: int, currency: str, at: datetime) -> bool:
             return False
         _end(known, at)
     return True
+
+
+def on_bank_account(*, event: str, merchant_ids: Sequence[int], payload: Mapping[str, Any]) -> None:
+    """End the instruction that pays to an account that was replaced or switched off (SI-6)."""
+    if event not in ("bank_account_replaced", "bank_account_disabled"):
+        return
+    for merchant_id in merchant_ids:
+        found = StandingInstruction.objects.select_for_update().filter(
+            merchant_id=merchant_id,
+            status=Status.ACTIVE,
+            bank_account_id=payload["bank_account_id"],
+        )
+        for instruction in found:
+            _end(instruction, payload["at"])
 
 
 def active(*, merchant_id: int, currency: str) -> StandingInstruction | None:

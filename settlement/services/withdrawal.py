@@ -193,6 +193,7 @@ def _create(
     at: datetime,
 ) -> Withdrawal:
     account = payees.require_payable(merchant_id=merchant_id, bank_account_id=bank_account_id)
+    payees.require_usable(account, at=at)
     if account.currency != amount.currency:
         raise PayeeRefused(
             _("The account %(number)s is for %(currency)s.")

@@ -28,6 +28,13 @@ DECLARE
   good boolean;
 BEGIN
   PERFORM public.settlement_require_payable(NEW.merchant_id, NEW.bank_account_id, NEW.currency);
+  -- Of what is asked for, not of what is paid: money on its way to a former account still arrives.
+  IF EXISTS (SELECT FROM public.merchants_bank_account b
+      WHERE b.merchant_id = NEW.merchant_id AND b.id = NEW.bank_account_id
+        AND (b.usable_from > now() OR b.usable_until <= now())) THEN
+    RAISE EXCEPTION 'settlement.not_payable: bank account % cannot be used now',
+      NEW.bank_account_id USING ERRCODE = 'restrict_violation';
+  END IF;
   good := CASE NEW.authority
     WHEN 'TOKEN' THEN EXISTS (
       SELECT FROM public.merchants_verification_token t

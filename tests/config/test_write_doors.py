@@ -32,6 +32,7 @@ PAGES = {
     "admin:foundation_lend": "foundation.view_delegation",
     "admin:foundation_tier": "foundation.change_approvalpolicy",
     "admin:merchants_verificationrule_propose": "merchants.change_verificationrule",
+    "portal:bank_account_new": "merchants.manage",  # an ability of a merchant's own people
 }
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 

@@ -55,7 +55,9 @@ def account() -> BankAccount:
             reason="a letter", maker=maker, at=at, expires_at=at + timedelta(days=1),
         )  # fmt: skip
         approve(proposal, at=at)
-        bank_accounts.disable(merchant_id=made.merchant_id, bank_account_id=made.id, note="left")
+        bank_accounts.disable(
+            merchant_id=made.merchant_id, bank_account_id=made.id, note="left", at=clock.now()
+        )
     return made
 
 

@@ -178,7 +178,7 @@ class TestVerifying:
         account = BankAccountFactory()
 
         bank_accounts.disable(
-            merchant_id=account.merchant_id, bank_account_id=account.id, note="closed"
+            merchant_id=account.merchant_id, bank_account_id=account.id, note="closed", at=NOON
         )
 
         account.refresh_from_db()
@@ -196,7 +196,9 @@ class TestVerifying:
         account, other = BankAccountFactory(), MerchantFactory()
 
         with pytest.raises(NotFound):
-            bank_accounts.disable(merchant_id=other.id, bank_account_id=account.id, note="")
+            bank_accounts.disable(
+                merchant_id=other.id, bank_account_id=account.id, note="", at=NOON
+            )
 
 
 @pytest.mark.django_db

@@ -53,7 +53,7 @@ class TestAttempt:
         insert(waiting, "pair_differs|has_history")
         insert(waiting, "cannot be SUCCEEDED", status="'SUCCEEDED'", paid_at="now()")
         bank_accounts.disable(
-            merchant_id=account.merchant_id, bank_account_id=account.id, note="stolen"
+            merchant_id=account.merchant_id, bank_account_id=account.id, note="stolen", at=make.NOON
         )
         insert(waiting, "not_payable")
 

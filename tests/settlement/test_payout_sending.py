@@ -44,7 +44,7 @@ def intended(account: BankAccount):
 
 def switch_off(account: BankAccount) -> None:
     bank_accounts.disable(
-        merchant_id=account.merchant_id, bank_account_id=account.id, note="stolen"
+        merchant_id=account.merchant_id, bank_account_id=account.id, note="stolen", at=NOON
     )
 
 

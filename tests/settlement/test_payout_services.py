@@ -107,7 +107,7 @@ class TestSend:
         send(made)
         channel.control("reset-rules", {})
         bank_accounts.disable(
-            merchant_id=account.merchant_id, bank_account_id=account.id, note="stolen"
+            merchant_id=account.merchant_id, bank_account_id=account.id, note="stolen", at=NOON
         )
 
         assert payouts.query(**only(made).key, at=NOON + 5 * SECOND) == Verdict.DOUBT

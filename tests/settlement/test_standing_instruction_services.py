@@ -120,7 +120,7 @@ class TestApproval:
         account = make.payee(0)
         self.propose(account)
         bank_accounts.disable(
-            merchant_id=account.merchant_id, bank_account_id=account.id, note="stolen"
+            merchant_id=account.merchant_id, bank_account_id=account.id, note="stolen", at=NOON
         )
 
         with pytest.raises(PayeeRefused):

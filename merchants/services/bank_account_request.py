@@ -1,0 +1,201 @@
+"""A merchant's person asks for a bank account, in place of another or beside it (MER-8)."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from config.errors import DomainError, NotFound
+from foundation import actor, crypto
+from foundation.models import User
+from foundation.money import Money
+from merchants.models import (
+    Application,
+    ApplicationOwner,
+    BankAccount,
+    Membership,
+    Merchant,
+)
+from merchants.models.application import AccountKind
+from merchants.services import application_check as checks
+from merchants.services import bank_account as bank_accounts
+from merchants.services import owner_notice
+from merchants.services import verification_token as tokens
+
+ADD: Final = "bank_account.add"
+CHANGE: Final = "bank_account.change"
+DECIDE_WITHIN: Final = timedelta(days=7)
+NOTHING: Final = Money(0, "CNY")  # a request moves no money
+
+
+class HolderForeign(DomainError):
+    """The account is in the name of somebody else than the merchant or who may stand for it."""
+
+    code = "bank_account_holder_foreign"
+    field = "holder"
+
+
+class AccountKnown(DomainError):
+    """The merchant has this account already, or had it and switched it off."""
+
+    code = "bank_account_known"
+    field = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An account as it was asked for, checked and in its one form (`wanted`)."""
+
+    merchant_id: int
+    kind: str
+    number: str = field(repr=False)
+    holder: str
+    bank_name: str
+    bank_code: str
+    currency: str
+    replaces: BankAccount | None = None
+
+    @property
+    def operation(self) -> str:
+        """Which operation it is: adding one or changing one."""
+        return ADD if self.replaces is None else CHANGE
+
+    @property
+    def payee(self) -> str:
+        """Name exactly this account for a token: the masked number, and a keyed hash of it all."""
+        former = "" if self.replaces is None else str(self.replaces.uuid)
+        parts = [self.kind, self.number, self.holder, self.bank_name, self.bank_code, self.currency]
+        sealed = crypto.lookup_hash(json.dumps([*parts, former]))
+        return f"{crypto.mask(self.number)} {sealed.hex()}"
+
+
+def payee_title(*, merchant_id: int, payee: str) -> str:
+    """Return the masked number that a token's payee begins with."""
+    return payee.rpartition(" ")[0]
+
+
+def wanted(
+    *,
+    merchant_id: int,
+    kind: str,
+    number: str,
+    holder: str,
+    bank_name: str,
+    bank_code: str,
+    currency: str,
+    replaces: BankAccount | None = None,
+) -> Wanted:
+    """
+    Check what is asked for: check digits (Luhn of a card, ISO 7064 of a CNAPS number), the holder,
+    and that it is new.
+
+    Raises: NumberMalformed, BankAccountMalformed, HolderForeign, AccountKnown, NotFound.
+    Rule:   MER-8 (docs/rules/merchants.md).
+    """
+    number = checks.account(number, kind)
+    code = checks.bank_code(bank_code) if bank_code.strip() else ""
+    _require_own_holder(merchant_id, kind, holder)
+    if replaces is not None and (
+        replaces.merchant_id != merchant_id
+        or replaces.currency != currency
+        or not replaces.approved_payee
+    ):
+        raise NotFound(_("There is no such bank account."))
+    known = BankAccount.objects.filter(
+        merchant_id=merchant_id, number_hash=crypto.lookup_hash(number), currency=currency
+    ).first()
+    if known is not None and known.status != BankAccount.Status.UNVERIFIED:
+        raise AccountKnown(
+            _("Account %(number)s is known: %(status)s.")
+            % {"number": known.number_masked, "status": known.get_status_display()}
+        )
+    return Wanted(
+        merchant_id,
+        kind,
+        number,
+        holder.strip(),
+        bank_name.strip(),
+        code,
+        currency,
+        replaces,
+    )
+
+
+def request(*, asked: Wanted, user: User, token: str, at: datetime) -> BankAccount:
+    """
+    Write the account, not verified, and propose it; staff decide, and then it cools.
+
+    The token is used up for exactly this account, in the same transaction.
+    Raises: TokenRefused, Forbidden, AlreadyProposed, HolderDiffers, BankAccountMalformed.
+    Rule:   MER-8, MER-9.
+    """
+    with transaction.atomic():
+        actor.stamp_transaction()
+        tokens.consume(
+            merchant_id=asked.merchant_id,
+            user=user,
+            token=token,
+            operation=asked.operation,
+            amount=NOTHING,
+            payee=asked.payee,
+            at=at,
+        )
+        account = bank_accounts.add(
+            merchant_id=asked.merchant_id,
+            number=asked.number,
+            holder=asked.holder,
+            bank_name=asked.bank_name,
+            bank_code=asked.bank_code,
+            currency=asked.currency,
+            at=at,
+        ).account
+        account.requested_by, account.replaces = user, asked.replaces
+        account.save(update_fields=["requested_by", "replaces"])
+        bank_accounts.propose(
+            merchant_id=asked.merchant_id,
+            bank_account_id=account.id,
+            approved_payee=True,
+            reason=_("Asked for in the portal."),
+            maker=user,
+            at=at,
+            expires_at=at + DECIDE_WITHIN,
+        )
+        owner_notice.promise("requested", merchant_id=asked.merchant_id, bank_account_id=account.id)
+    return account
+
+
+def _require_own_holder(merchant_id: int, kind: str, holder: str) -> None:
+    """A company account is in the merchant's name, a card in that of who may stand for it."""
+    if kind == AccountKind.CARD:
+        names = _natural_names(merchant_id)
+        refusal = _("A card must be in the name of the legal representative or an owner.")
+    else:
+        names = {Merchant.objects.get(id=merchant_id).name}
+        refusal = _("A company account must be in the name of the merchant.")
+    if _folded(holder) not in {_folded(name) for name in names}:
+        raise HolderForeign(refusal)
+
+
+def _natural_names(merchant_id: int) -> set[str]:
+    """Return the legal representatives of the application, else the persons of the owners."""
+    found = set(
+        ApplicationOwner.objects.filter(
+            application__in=Application.objects.filter(became_id=merchant_id),
+            legal_representative=True,
+        ).values_list("name", flat=True)
+    )
+    owners = Membership.objects.filter(
+        merchant_id=merchant_id, role=Membership.Role.OWNER, active=True
+    )
+    return found or set(owners.values_list("user__person__name", flat=True))
+
+
+def _folded(name: str) -> str:
+    """Compare names without blanks, width and case."""
+    return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
