@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from foundation.selectors.house import house_id
+from foundation.selectors.house import house_id as house_id
 from merchants.models import (
     Application,
     ApplicationComment,
@@ -14,12 +14,10 @@ from merchants.models import (
     ApplicationOwner,
     ApplicationSite,
     Document,
+    Merchant,
     ProductGate,
     RiskGrade,
 )
-
-__all__ = ["Whole", "comments", "content", "grade", "house_id", "needs_filing", "product_names",
-           "refused_products", "whole"]  # fmt: skip
 
 # Fields of the form that are frozen as they are; secret numbers come masked and by keyed hash.
 PLAIN: Final = (
@@ -54,6 +52,12 @@ def whole(application: Application) -> Whole:
         list(ApplicationSite.objects.filter(**mine).order_by("line_no")),
         list(documents.order_by("id")),
     )
+
+
+def of_merchant(merchant: Merchant) -> Application | None:
+    """Return the application a merchant came of; None for one that a file brought in."""
+    found = Application.objects.filter(merchant_id=house_id(), became=merchant)
+    return found.select_related("industry").defer("account_number").first()
 
 
 def content(of: Whole) -> dict[str, Any]:

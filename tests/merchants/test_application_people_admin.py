@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
@@ -9,7 +11,7 @@ from django.urls import reverse
 
 from foundation.models import User
 from foundation.services import approval as approvals
-from merchants.models import Merchant
+from merchants.models import Application, Merchant
 from merchants.services import application_review as reviews
 from tests.factories import application as factory
 from tests.factories.application import AT
@@ -68,6 +70,38 @@ class TestMerchantsByPerson:
         nobody = UserFactory(is_staff=True)
 
         assert door(nobody).get(reverse("admin:application_people")).status_code == 403
+
+
+@pytest.mark.django_db
+class TestTheMerchantsPage:
+    def test_says_what_was_agreed_and_leads_to_the_application(self):
+        merchant = taken_on(*(somebody(r) for r in ("operator", "reviewer", "checker")))
+
+        page = door(somebody("auditor")).get(
+            reverse("admin:merchants_merchant_change", args=[merchant.pk])
+        )
+
+        text = page.content.decode()
+        assert "funds held by us" in text
+        assert "who bears losses" in text
+        application = Application.objects.get()
+        assert reverse("admin:merchants_application_change", args=[application.pk]) in text
+
+
+@pytest.mark.django_db
+class TestEvidence:
+    def test_is_given_out_as_the_bytes_its_hash_is_of(self):
+        taken_on(*(somebody(r) for r in ("operator", "reviewer", "checker")))
+        application = Application.objects.get()
+        address = reverse("admin:application_evidence", args=[application.pk])
+
+        answer = door(somebody("auditor")).get(address)
+
+        kept = application.evidence.get()
+        assert hashlib.sha256(answer.content).hexdigest() == kept.sha256
+        assert answer["Content-Disposition"].startswith("attachment")
+        assert door(somebody("auditor")).post(address).status_code == 405
+        assert door(UserFactory(is_staff=True)).get(address).status_code == 403
 
 
 @pytest.mark.django_db
