@@ -20,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = float(os.environ.get("BENCH_SECONDS", "4"))
+WARM_UP = 1  # seconds before each measuring, ours and the limit's: new tables start slowly
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 HOME = Path(os.environ.get("BENCH_HOME", "/tmp/countinghouse-bench"))
 ACCOUNTS = 10_000
@@ -116,11 +117,13 @@ def pgbench(name: str, script: str, clients: int, options: str = "") -> float:
     HOME.mkdir(parents=True, exist_ok=True)
     path.write_text(script)
     command = [binary, "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2))]
-    command += ["-T", str(max(1, int(SECONDS))), "-f", str(path), "--max-tries", "5"]
+    command += ["-f", str(path), "--max-tries", "5"]
     command += ["-h", str(parts["host"]), "-p", str(parts.get("port", "5432"))]
     command += ["-U", str(parts["user"]), name]
     environment = os.environ | {"PGOPTIONS": f"-c search_path=bench {options}"}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    for seconds in (WARM_UP, max(1, int(SECONDS))):
+        whole = [*command[:-1], "-T", str(seconds), command[-1]]
+        done = subprocess.run(whole, check=True, capture_output=True, text=True, env=environment)
     found = re.search(r"tps = ([\d.]+)", done.stdout)
     assert found is not None, done.stdout
     return float(found[1])
@@ -170,7 +173,8 @@ def throughput(make: Callable[[int], Callable[[], object]], processes: int) -> f
 def _work(make: Callable[[int], Callable[[], object]], seed: int, ready: Any, results: Any) -> None:
     try:
         operation = make(seed)
-        for _ in range(20):
+        begun = time.perf_counter()
+        while time.perf_counter() < begun + WARM_UP:
             operation()
         ready.wait()
         start = moment = time.perf_counter()
