@@ -103,6 +103,23 @@ def bomb() -> bytes:
     )  # fmt: skip
 
 
+def nested_bomb() -> bytes:
+    """A PDF of ten kilobytes with a list of objects in streams that inflate to gigabytes."""
+    packed = zlib.compress(b"1 0 " + b" " * 70_000_000, 9)
+    body, places = b"%PDF-1.5\n", []
+    for number in range(2, 42):
+        places.append(len(body))
+        body += b"%d 0 obj<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>stream\n" % (
+            number, len(packed),
+        ) + packed + b"\nendstream endobj\n"  # fmt: skip
+    start = len(body)
+    rows = b"".join(b"\x02" + (n % 40 + 2).to_bytes(4) + b"\0" for n in range(100))
+    rows += b"".join(b"\x01" + place.to_bytes(4) + b"\0" for place in places)
+    listed = b"/Index[100 100 2 40]/Size 300/W[1 4 1]/Root 100 0 R/Length %d" % len(rows)
+    body += b"1 0 obj<</Type/XRef" + listed + b">>stream\n" + rows + b"\nendstream endobj\n"
+    return body + b"startxref\n%d\n%%%%EOF" % start
+
+
 def moving() -> bytes:
     held = io.BytesIO()
     Image.new("RGB", (9, 9)).save(
@@ -164,6 +181,7 @@ class TestInspect:
             (with_launch(), "Launch"),
             (with_password(), "password"),
             (bomb(), "broken"),
+            (nested_bomb(), "broken|parts"),
             (b"%PDF-" + b"0" * (10 * 1024 * 1024), "10 MB"),
         ],
         ids=lambda value: value if isinstance(value, str) else "",

@@ -1,0 +1,87 @@
+"""
+What a PDF holds, found out in a process of its own with little memory and time.
+
+A hostile file may inflate without end or keep a parser busy; what it costs ends with this process.
+Runs as a script by itself: it knows nothing of Django or of the product.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pypdf import PdfReader
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
+
+MEMORY_BYTES: Final = 768 * 1024 * 1024
+CPU_SECONDS: Final = 5
+MAX_OBJECTS: Final = 20_000
+MAX_DEPTH: Final = 50
+# A page may have these; none of them may act, carry files, or reach outside.
+ACTING: Final = frozenset(
+    {"/JS", "/JavaScript", "/AA", "/Launch", "/EmbeddedFile", "/EmbeddedFiles", "/EF", "/RichMedia",
+     "/XFA", "/SubmitForm", "/ImportData", "/GoToE", "/GoToR", "/Movie", "/Sound", "/Rendition"}
+)  # fmt: skip
+
+
+class Refused(Exception):
+    """Why a PDF is not taken, as a code, with a detail."""
+
+
+def probe(content: bytes) -> int:
+    """Return how many pages it has. Raises Refused, and whatever a broken file makes pypdf say."""
+    reader = PdfReader(io.BytesIO(content), strict=False)
+    if reader.is_encrypted:
+        raise Refused("locked", "")
+    pages = len(reader.pages)
+    for name in _names(reader):
+        if name in ACTING:
+            raise Refused("acting", name)
+    return pages
+
+
+def _names(reader: PdfReader) -> Iterator[str]:
+    """Yield every key of every dictionary, and every kind of action, of all objects."""
+    numbers = {(number, generation) for generation, of in reader.xref.items() for number in of}
+    numbers |= {(number, 0) for number in reader.xref_objStm}
+    if len(numbers) > MAX_OBJECTS:
+        raise Refused("parts", "")
+    for number, generation in sorted(numbers):
+        yield from _keys(reader.get_object(IndirectObject(number, generation, reader)), 0)
+    yield from _keys(reader.trailer, 0)
+
+
+def _keys(value: Any, depth: int) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        raise Refused("broken", "")
+    if isinstance(value, DictionaryObject):
+        for key in value:
+            yield str(key)
+            inner = value.raw_get(key)
+            if key in ("/S", "/Type", "/Subtype"):
+                yield str(inner)
+            yield from _keys(inner, depth + 1)
+    elif isinstance(value, ArrayObject):
+        for index in range(len(value)):
+            yield from _keys(list.__getitem__(value, index), depth + 1)
+
+
+def main() -> None:
+    """Read the file from standard input; answer one line of JSON."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    try:
+        answer: dict[str, Any] = {"pages": probe(sys.stdin.buffer.read())}
+    except Refused as refusal:
+        answer = {"refused": refusal.args[0], "what": refusal.args[1]}
+    except (Exception, MemoryError) as error:  # whatever it is, the file did it: it is not taken
+        answer = {"refused": "broken", "what": type(error).__name__}
+    sys.stdout.write(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
