@@ -28,6 +28,7 @@ INSTRUCTED: Final = 30  # of them paid by standing instruction
 _STAFF: Final = (
     ("admin", "周岚", "", "may do everything"),
     ("operator", "张敏", "operator", "operations: proposes"),
+    ("reviewer", "赵雪", "reviewer", "first review of applications"),
     ("checker", "李强", "checker", "second pair of eyes: decides"),
     ("auditor", "陈静", "auditor", "reads everything"),
 )
@@ -72,6 +73,11 @@ def sign_ins(owner_of: Merchant, at: datetime) -> tuple[User, list[Login], str]:
         Login("portal/", "owner", owner.password, f"{owner_of.name}; payment password {pin}"),
     ]
     return owner.user, logins, pin
+
+
+def operator() -> User:
+    """Return the demo's operator, who enters the applications."""
+    return User.objects.get(username="operator")
 
 
 def program_key(merchant: Merchant, at: datetime) -> Login:
