@@ -36,3 +36,9 @@ def expire_approvals(**_: object) -> None:
 def mail_new_device(*, sign_in_id: int, **_: object) -> None:
     """Tell the owner of an account about a sign-in from a new device or place."""
     notice.new_device(sign_in_id=sign_in_id)
+
+
+@shared_task(name="foundation.mail_account_change")
+def mail_account_change(*, user_id: str, act: str, **_: object) -> None:
+    """Tell the owner of an account about a change of its proofs."""
+    notice.account_change(user_id=user_id, act=act)

@@ -39,20 +39,13 @@ class MerchantsConfig(AppConfig):
             registries.approval_actions.register(action.name, action)
         registries.second_factor_rules.register("merchants", membership.needs_second_factor)
         registries.lifecycle_listeners.register("merchants.invitation", invitation.invite_owner)
-        registries.menu_entries.register(
-            "portal:api_keys",
-            registries.MenuEntry("portal", _("API keys"), "portal:api_keys", Ability.MANAGE),
-        )
-        registries.menu_entries.register(
-            "portal:bank_accounts",
-            registries.MenuEntry(
-                "portal", _("Bank accounts"), "portal:bank_accounts", Ability.MANAGE
-            ),
-        )
-        registries.menu_entries.register(
-            "portal:people",
-            registries.MenuEntry("portal", _("People"), "portal:people", Ability.MANAGE),
-        )
+        for title, name in (
+            (_("Bank accounts"), "portal:bank_accounts"),
+            (_("People"), "portal:people"),
+            (_("API keys"), "portal:api_keys"),
+        ):
+            entry = registries.MenuEntry("portal", title, name, Ability.MANAGE, group="house")
+            registries.menu_entries.register(name, entry)
         self._verification()
         from merchants.admin import menu
 

@@ -85,6 +85,8 @@ class ProofForm(CodeForm):
 def second_step(request: HttpRequest, waiting: session.Waiting) -> HttpResponseBase:
     """Ask for a code or a passkey of who gave the right password, then sign him in."""
     at = clock.now()
+    if not selectors.has_any(user=waiting.user):  # taken away meanwhile
+        return session.begin(request, waiting.user, door=waiting.door, onward=waiting.onward)
     form = ProofForm(data=request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and (kind := form.prove(waiting.user, at)):
         return session.complete(request, waiting, factor=kind, at=at)

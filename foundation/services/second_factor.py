@@ -16,10 +16,11 @@ from foundation.models import SecondFactorGuard, SignIn, User
 from foundation.models.second_factor import MAX_FAILURES
 from foundation.selectors import second_factor as selectors
 from foundation.selectors.house import house_id
-from foundation.services import audit
+from foundation.services import audit, outbox
 from foundation.services import sign_in as sign_ins
 
 LOCKED_FOR: Final = timedelta(hours=1)
+NOTICE: Final = "foundation.mail_account_change"
 
 
 class CodeWrong(DomainError):
@@ -90,7 +91,11 @@ def locked(user: User) -> SecondFactorGuard:
 
 
 def record(user: User, action: str, **after: object) -> None:
-    """Write an act on an account's second factors into the audit trail."""
+    """
+    Write an act on an account's proofs into the audit trail, and tell its owner by e-mail.
+
+    Whoever took an account over would hide it first of all: the owner hears of every such act.
+    """
     audit.record(
         merchant_id=house_id(),
         action=action,
@@ -98,6 +103,7 @@ def record(user: User, action: str, **after: object) -> None:
         object_id=str(user.pk),
         after=after or None,
     )
+    outbox.add(NOTICE, merchant_id=house_id(), payload={"user_id": str(user.pk), "act": action})
 
 
 def remove(*, user: User, factor_id: int) -> None:

@@ -48,15 +48,16 @@ def money_of(minor: int, currency: str) -> Money:
 
 @register.simple_tag(takes_context=True)
 def portal_menu(context: dict[str, Any]) -> list[MenuEntry]:
-    """Return the menu of the person who reads: what the role may see."""
+    """Return the menu of the person who reads: what the role may see, entries of a group last."""
     member = getattr(context.get("request"), "member", None)
     if not isinstance(context.get("request"), HttpRequest) or member is None:
         return []
-    return [
+    mine = [
         entry
         for entry in registries.menu_entries
         if entry.door == "portal" and member.may(entry.permission)
     ]
+    return sorted(mine, key=lambda entry: bool(entry.group))
 
 
 @register.simple_tag(takes_context=True)

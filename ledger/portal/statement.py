@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 
 from foundation import clock
 from foundation.money import Money
+from foundation.services import audit
 from ledger.models import operation as operations
 from ledger.selectors import balance as balances
 from ledger.selectors import statement as statements
@@ -137,6 +138,13 @@ def export(request: MemberRequest) -> HttpResponseBase:
     if not form.accounts or not form.is_valid():
         return statement(request)
     account, span = form.chosen, _span(form, member.merchant_id)
+    audit.record(
+        merchant_id=member.merchant_id,
+        action="statement.export",
+        object_kind="account",
+        object_id=str(account.account_id),
+        after=_query(form, account),
+    )
     rows = _csv(span, account.total.currency, translation.get_language() or "en")
     answer = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
     name = f"statement-{account.total.currency}-{clock.business_date(clock.now())}.csv"

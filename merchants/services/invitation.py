@@ -24,6 +24,8 @@ from merchants.models.membership import abilities_of
 from merchants.services import membership as memberships
 
 LIFETIME: Final = timedelta(days=7)
+MOST_OPEN: Final = 100  # of one merchant
+MOST_SENT: Final = 10  # of one invitation
 MAIL: Final = "merchants.mail_invitation"
 _SALT: Final = "merchants.invitation"
 
@@ -38,6 +40,12 @@ class AlreadyInvited(DomainError):
     """This address is invited already, or belongs to one of the merchant's people."""
 
     code = "already_invited"
+
+
+class TooMany(DomainError):
+    """A merchant does not send letters without end."""
+
+    code = "too_many_invitations"
 
 
 class InvitationRefused(DomainError):
@@ -97,6 +105,7 @@ def invite(
     try:
         with transaction.atomic():
             _forget_expired(merchant_id, email, at)
+            _require_few(merchant_id)
             invitation = Invitation.objects.create(
                 merchant_id=merchant_id,
                 email=email,
@@ -125,6 +134,8 @@ def resend(*, merchant_id: int, invitation_id: int, by: User, at: datetime) -> I
     """
     with transaction.atomic():
         invitation = _managed(merchant_id, invitation_id, by)
+        if invitation.version >= MOST_SENT:
+            raise TooMany(_("It was sent %(most)s times already.") % {"most": MOST_SENT})
         invitation.version += 1
         invitation.expires_at = at + LIFETIME
         invitation.save(update_fields=["version", "expires_at"])
@@ -313,6 +324,14 @@ def _forget_expired(merchant_id: int, email: str, at: datetime) -> None:
         withdrawn_at=None,
         expires_at__lte=at,
     ).update(withdrawn_at=at)
+
+
+def _require_few(merchant_id: int) -> None:
+    waiting = Invitation.objects.filter(
+        merchant_id=merchant_id, accepted_at=None, withdrawn_at=None
+    )
+    if waiting.count() >= MOST_OPEN:
+        raise TooMany(_("%(most)s invitations wait already: take some back.") % {"most": MOST_OPEN})
 
 
 def _person_of(invitation: Invitation) -> Person | None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 # What a Chinese page may say in Latin letters: currencies, file kinds, the other language's name.
-_NOT_CHINESE = re.compile(r"\b(?!CNY\b|CSV\b|English\b|T\d)[A-Za-z]{2,}")
+_NOT_CHINESE = re.compile(r"\b(?!CNY\b|CSV\b|API\b|English\b|T\d)[A-Za-z]{2,}")
 
 
 @pytest.fixture

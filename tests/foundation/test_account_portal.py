@@ -136,11 +136,25 @@ class TestAccount:
 
         assert recently_new_device(user, clock.now())
         assert not recently_new_device(user, clock.now() + timedelta(hours=24, minutes=1))
-        (told,) = mail.outbox
+        (told,) = [one for one in mail.outbox if "new device" in one.subject]
         assert told.to == ["owner@example.com"]
         assert "Chrome · Windows" in told.body
         assert "203.0.113.9" in told.body
         assert "Chrome · Windows" in client.get("/account/").content.decode()
+
+    def test_every_change_of_its_proofs_is_told_by_mail(self, client, owner) -> None:
+        user, _telephone = owner
+        client.post(reverse("account:recovery_codes"))
+        client.post(reverse("account:password"), {"new": "a better one", "again": "a better one"})
+        client.post(
+            reverse("account:remove", args=[Authenticator.objects.get(user=user, type="totp").pk])
+        )
+
+        outbox.drain(inline=True)
+
+        said = " ".join(one.body for one in mail.outbox if one.to == ["owner@example.com"])
+        for act in ("step was added", "recovery codes", "password was", "step was removed"):
+            assert act in said, act
 
     def test_a_known_browser_in_a_known_network_is_not_new(self, client, owner) -> None:
         user, telephone = owner

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from foundation import registries, sql
+from foundation.models import AuditEvent
 from ledger.portal.statement import escaped
 from ledger.services import account as accounts
 from ledger.services import journal
@@ -150,6 +151,12 @@ class TestExport:
         assert len(rows) == 1 + 1 + 120 + 1
         assert sum(round(float(row[3]) * 100) for row in rows[2:-1]) == 7260_00
         assert datetime.fromisoformat(rows[2][0]).utcoffset() == timedelta(hours=8)
+
+    def test_is_written_into_the_audit_trail(self, reader, merchant):
+        reader.get(f"/portal/{merchant.id}/statement.csv?since=2026-01-05")
+
+        event = AuditEvent.objects.get(action="statement.export")
+        assert (event.merchant_id, event.after["since"]) == (merchant.id, "2026-01-05")
 
     def test_runs_no_formula_in_a_spreadsheet(self, reader, merchant):
         answer = reader.get(f"/portal/{merchant.id}/statement.csv")

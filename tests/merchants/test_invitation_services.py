@@ -114,6 +114,21 @@ class TestInvite:
             )
         invite(merchant, cai, "CUSTOM", custom_role=role)
 
+    def test_comes_to_an_end(self, merchant, owner, monkeypatch) -> None:
+        monkeypatch.setattr(invitations, "MOST_OPEN", 2)
+        monkeypatch.setattr(invitations, "MOST_SENT", 2)
+        first = invite(merchant, owner)
+        invite(merchant, owner, email="dan@example.com")
+        words = {"merchant_id": merchant.id, "invitation_id": first.id, "by": owner, "at": NOON}
+
+        assert refused(lambda: invite(merchant, owner, email="cai@example.com")) == (
+            "too_many_invitations"
+        )
+        invitations.resend(**words)
+        assert refused(lambda: invitations.resend(**words)) == "too_many_invitations"
+        invitations.withdraw(**words)
+        invite(merchant, owner, email="cai@example.com")
+
     def test_of_the_house_needs_no_member(self, merchant) -> None:
         assert invite(merchant, None, "OWNER").role == "OWNER"
 
