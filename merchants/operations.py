@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.verification import VerifiedOperation
 from merchants.models import Ability
-from merchants.services import bank_account_request
+from merchants.services import bank_account_request, payment_password
 
 OPERATIONS: Final = (
     VerifiedOperation(
@@ -28,6 +28,9 @@ OPERATIONS: Final = (
     VerifiedOperation("payment_password.set", _("set the payment password"), Ability.WITHDRAW),
     VerifiedOperation(
         "payment_password.change", _("change the payment password"), Ability.WITHDRAW
+    ),
+    VerifiedOperation(
+        payment_password.RESET, _("reset a forgotten payment password"), Ability.WITHDRAW
     ),
     VerifiedOperation("membership.change", _("change who acts for a merchant"), Ability.MANAGE),
 )

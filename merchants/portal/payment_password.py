@@ -62,7 +62,7 @@ def payment_password(request: MemberRequest) -> HttpResponseBase:
     Set the payment password by the sign-in password, and change it by the old one on top.
 
     Failures are counted: those of the sign-in password towards its lock, those of the payment
-    password towards its own. Who forgot the old one asks the institution (VER-4).
+    password towards its own. Who forgot the old one: forgotten_password.py.
     """
     member = request.member
     known = selectors.is_set(merchant_id=member.merchant_id, user=member.user)
@@ -74,14 +74,18 @@ def payment_password(request: MemberRequest) -> HttpResponseBase:
     return render(request, "portal/merchants/payment_password.html", context)
 
 
+def signed_in_as(request: MemberRequest, password: str) -> bool:
+    """Return whether it is the reader's sign-in password; a wrong one is counted (SIG-11)."""
+    name = request.member.user.get_username()
+    return one_by_one(
+        name, lambda: authenticate(request, username=name, password=password) is not None
+    )
+
+
 def _changed(request: MemberRequest, form: PaymentPasswordForm) -> bool:
     """Check the proofs, then set it; say beside the field what was refused."""
     member, at, given = request.member, clock.now(), form.cleaned_data
-    name, password = member.user.get_username(), given["sign_in_password"]
-    known = one_by_one(
-        name, lambda: authenticate(request, username=name, password=password) is not None
-    )
-    if not known:
+    if not signed_in_as(request, given["sign_in_password"]):
         form.add_error("sign_in_password", _("The sign-in password is not right."))
         return False
     field = "current"

@@ -19,15 +19,18 @@ from django.utils.translation import gettext_lazy
 from config.errors import DomainError, Malformed
 from foundation import actor
 from foundation.models import User
+from foundation.money import Money
 from foundation.services import audit
 from foundation.verification import FactorLocked, Presented, ProofField, VerificationFactor
 from merchants.models import Ability, PaymentPassword
 from merchants.services import membership as memberships
 from merchants.services import pepper
+from merchants.services import verification_token as tokens
 
 MAX_FAILURES: Final = 5
 LOCKED_FOR: Final = timedelta(hours=24)
 NAME: Final = "payment_password"
+RESET: Final = "payment_password.reset"
 _SHAPE: Final = re.compile(r"[0-9]{6,12}")
 _COMMON: Final = frozenset(
     """
@@ -70,15 +73,15 @@ def set_password(*, merchant_id: int, user: User, payment_password: str, at: dat
     may not withdraw. Rule: VER-4 (docs/rules/verification.md).
     """
     memberships.require(merchant_id=merchant_id, user=user, ability=Ability.WITHDRAW)
-    _require_strong(payment_password)
-    hashed = _hashed(payment_password)
+    require_strong(payment_password)
+    fresh = hashed(payment_password)
     with transaction.atomic():
         actor.stamp_transaction()
         PaymentPassword.objects.update_or_create(
             merchant_id=merchant_id,
             user=user,
             defaults={
-                "password_hash": hashed,
+                "password_hash": fresh,
                 "pepper": pepper.name(pepper.current()),
                 "failed_count": 0,
                 "locked_until": None,
@@ -93,12 +96,47 @@ def set_password(*, merchant_id: int, user: User, payment_password: str, at: dat
         )
 
 
+def reset(*, merchant_id: int, user: User, hashed: str, token: str, at: datetime) -> None:
+    """
+    Put the hash of a new payment password in place of one that was forgotten; the lock ends.
+
+    The token is used up in the same transaction. Raises: TokenRefused, Forbidden,
+    PaymentPasswordNotSet. Rule: VER-13.
+    """
+    with transaction.atomic():
+        actor.stamp_transaction()
+        tokens.consume(
+            merchant_id=merchant_id,
+            user=user,
+            token=token,
+            operation=RESET,
+            amount=Money(0, "CNY"),
+            payee=str(user.pk),
+            at=at,
+        )
+        changed = PaymentPassword.objects.filter(merchant_id=merchant_id, user=user).update(
+            password_hash=hashed,
+            pepper="",  # found at its first use: it may have changed since the hash was made
+            failed_count=0,
+            locked_until=None,
+            changed_at=at,
+        )
+        if not changed:
+            raise PaymentPasswordNotSet(_("Set a payment password first."))
+        audit.record(
+            merchant_id=merchant_id,
+            action=RESET,
+            object_kind="user",
+            object_id=str(user.pk),
+        )
+
+
 def generate() -> str:
     """Return a random payment password that is not weak."""
     while True:
         password = f"{secrets.randbelow(10**6):06d}"
         try:
-            _require_strong(password)
+            require_strong(password)
         except PaymentPasswordWeak:
             continue
         return password
@@ -156,7 +194,7 @@ def _compare(
         if row.pepper != pepper.name(pepper.current()) or hasher().check_needs_rehash(
             row.password_hash
         ):
-            row.password_hash = _hashed(payment_password)
+            row.password_hash = hashed(payment_password)
             row.pepper = pepper.name(pepper.current())
         row.failed_count, row.locked_until = 0, None
         row.save(update_fields=["password_hash", "pepper", "failed_count", "locked_until"])
@@ -184,7 +222,8 @@ def _locked() -> PaymentPasswordLocked:
     )
 
 
-def _require_strong(password: str) -> None:
+def require_strong(password: str) -> None:
+    """Raise PaymentPasswordWeak for what is too short or easy to guess. Rule: VER-4."""
     if not _SHAPE.fullmatch(password):
         raise PaymentPasswordWeak(_("A payment password has 6 to 12 digits."))
     steps = {(int(b) - int(a)) % 10 for a, b in pairwise(password)}
@@ -200,7 +239,8 @@ def _peppered(known: str, password: str) -> str:
     return hmac.digest(known.encode(), password.encode(), hashlib.sha256).hex()
 
 
-def _hashed(password: str) -> str:
+def hashed(password: str) -> str:
+    """Return the hash of a payment password, salted and with the present pepper. Rule: VER-4."""
     return hasher().hash(_peppered(pepper.current(), password))
 
 

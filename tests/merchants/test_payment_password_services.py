@@ -95,7 +95,7 @@ class TestSetting:
 
     def test_a_generated_one_is_strong(self) -> None:
         for _ in range(50):
-            payment_passwords._require_strong(payment_passwords.generate())
+            payment_passwords.require_strong(payment_passwords.generate())
 
 
 @pytest.mark.django_db
