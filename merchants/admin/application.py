@@ -49,6 +49,7 @@ MENU = [
     )
 ]
 COLOURS = {
+    "DRAFT": "primary",
     "SUBMITTED": "info",
     "FIRST_REVIEW": "info",
     "RETURNED": "warning",

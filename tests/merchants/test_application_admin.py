@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from foundation.models import User
+from merchants.admin.application import COLOURS
 from merchants.models import Application, ApplicationOwner, Document
 from merchants.services import application_review as reviews
 from tests.factories import application as factory
@@ -219,6 +220,9 @@ class TestTheReview:
             counts.append(len(seen))
 
         assert counts[0] == counts[1]
+
+    def test_names_every_state_in_the_readers_language(self):
+        assert set(COLOURS) == set(Application.State)
 
 
 class TestComments:
