@@ -151,8 +151,7 @@ class VerificationToken(Fact):
     Proof that a person gave every factor for one operation, amount and payee; good once, briefly.
 
     Only the hash of the token is stored. Nothing but `used_at` changes, once (a trigger). It fits
-    its request, which has a right proof of every factor but those that staff give later (a
-    trigger).
+    its request, which has a right proof of every factor (a trigger).
     """
 
     request = FactForeignKey(

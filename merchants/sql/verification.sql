@@ -1,7 +1,6 @@
 -- What the product's role cannot do to verification, whatever it runs.
 
--- A token stands on its request: the same act, in its time, with a right proof of every factor but
--- those that staff give later.
+-- A token stands on its request: the same act, in its time, with a right proof of every factor.
 CREATE OR REPLACE FUNCTION public.merchants_verification_token_proved() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -18,10 +17,9 @@ BEGIN
       USING ERRCODE = 'check_violation';
   END IF;
   IF EXISTS (SELECT FROM unnest(NEW.factors) AS needed(factor)
-      WHERE needed.factor NOT IN ('second_person', 'call_back')
-        AND NOT EXISTS (SELECT FROM public.merchants_verification_attempt a
-             WHERE a.merchant_id = NEW.merchant_id AND a.verification_id = NEW.request_id
-               AND a.factor = needed.factor AND a.result = 'PASSED')) THEN
+      WHERE NOT EXISTS (SELECT FROM public.merchants_verification_attempt a
+         WHERE a.merchant_id = NEW.merchant_id AND a.verification_id = NEW.request_id
+           AND a.factor = needed.factor AND a.result = 'PASSED')) THEN
     RAISE EXCEPTION 'verification_token_unproved: a factor of request % is not proved',
       NEW.request_id USING ERRCODE = 'check_violation';
   END IF;

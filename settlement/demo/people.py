@@ -62,7 +62,9 @@ def sign_ins(owner_of: Merchant, at: datetime) -> tuple[User, list[Login], str]:
         Login("admin/", name, _staff(name, person, role), note)
         for name, person, role, note in _STAFF
     ]
-    owner = account.ensure(username="owner", name="王芳", staff=False, rotate=True)
+    owner = account.ensure(
+        username="owner", name="王芳", email="owner@example.com", staff=False, rotate=True
+    )
     membership.grant(merchant_id=owner_of.id, user=owner.user, role=Membership.Role.OWNER, at=at)
     pin = payment_password.generate()
     payment_password.set_password(
