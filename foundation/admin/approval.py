@@ -160,7 +160,7 @@ class ApprovalAdmin(KeysetAdmin):
     searches = (Search("subject", in_book=True),)
     search_help_text = _("With a merchant: what the proposal is about, as it is called there")
     fields = (
-        "what", "kind", "risk", "merchant", "subject", "changes",
+        "what", "kind", "risk_name", "merchant", "subject", "changes",
         columns.money("effect_minor", _("money effect"), currency="effect_currency"),
         "reason", "papers", "maker", "age", "still_needed", "waits_for", "decisions", "state",
         "proposed_at", "expires_at", "closed_at", "content_sha256", "request_id",
@@ -237,6 +237,11 @@ class ApprovalAdmin(KeysetAdmin):
         return str(risk), str(risk.label)
 
     risk.label = RISKS  # type: ignore[attr-defined]  # the theme shows a badge
+
+    @admin.display(description=_("risk"))
+    def risk_name(self, row: Approval) -> str:
+        """The same in a word, where no badge is shown."""
+        return str(self.risk(row)[1])
 
     @admin.display(description=_("waits for"))
     def age(self, row: Approval) -> str:

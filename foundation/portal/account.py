@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import authenticate, update_session_auth_hash
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -24,7 +24,7 @@ from config.errors import DomainError, NotFound
 from foundation import actor, clock
 from foundation.models import SignIn, User
 from foundation.portal import second_step, session
-from foundation.portal.guess import one_by_one
+from foundation.portal.guess import is_right
 from foundation.selectors import second_factor as second_factor_selectors
 from foundation.selectors import sign_in as sign_in_selectors
 from foundation.services import passkey as passkeys
@@ -109,11 +109,7 @@ def confirm(request: HttpRequest) -> HttpResponseBase:
     form = ConfirmForm(data=request.POST if request.method == "POST" else None, stepped=stepped)
     if request.method == "POST" and form.is_valid():
         password = form.cleaned_data["password"]
-        name = user.get_username()
-        known = one_by_one(
-            name, lambda: authenticate(request, username=name, password=password) is not None
-        )
-        if not known:
+        if not is_right(request, username=user.get_username(), password=password):
             form.add_error("password", _("The password is not right."))
         elif not stepped or form.prove(user, at):
             return redirect(session.confirm(request, at) or "account:account")

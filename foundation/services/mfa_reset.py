@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.errors import Forbidden, NotFound
 from foundation.models import Approval, ApprovalDecision, User
-from foundation.registries import ApprovalAction
+from foundation.registries import ApprovalAction, Risk
 from foundation.selectors import second_factor as selectors
 from foundation.selectors.house import house_id
 from foundation.services import approval as approvals
@@ -64,8 +65,20 @@ def _describe(approval: Approval) -> str:
     return _("Take the second step of %(name)s away") % {"name": approval.before["account"]}
 
 
+def _gains(approval: Approval) -> frozenset[str]:
+    """Return the person whose account it is: neither he nor a right he lent decides (AP-3)."""
+    user = User.objects.filter(pk=approval.after["user_id"]).first()
+    return frozenset() if user is None else frozenset({str(user.person_id)})
+
+
 APPROVAL_ACTION: Final = ApprovalAction(
-    ACTION, _apply, _describe, permission="foundation.approve_mfa_reset"
+    ACTION,
+    _apply,
+    _describe,
+    permission="foundation.approve_mfa_reset",
+    title=gettext_lazy("Second step taken away"),
+    risk=Risk.HIGH,
+    gains=_gains,
 )
 
 

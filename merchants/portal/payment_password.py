@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import authenticate
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from config.errors import DomainError
 from foundation import clock
-from foundation.portal.guess import one_by_one
+from foundation.portal.guess import is_right
 from merchants.models import Ability
 from merchants.portal.access import MemberRequest, for_members
 from merchants.selectors import payment_password as selectors
@@ -76,10 +75,7 @@ def payment_password(request: MemberRequest) -> HttpResponseBase:
 
 def signed_in_as(request: MemberRequest, password: str) -> bool:
     """Return whether it is the reader's sign-in password; a wrong one is counted (SIG-11)."""
-    name = request.member.user.get_username()
-    return one_by_one(
-        name, lambda: authenticate(request, username=name, password=password) is not None
-    )
+    return is_right(request, username=request.member.user.get_username(), password=password)
 
 
 def _changed(request: MemberRequest, form: PaymentPasswordForm) -> bool:

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 
 from foundation.models import User
 from merchants.models import ApiKey, Membership
+from tests.databases import url
 from tests.factories import portal
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import MerchantFactory
@@ -93,6 +96,22 @@ class TestAtOnce:
         assert len(compared) == 5
         assert sorted(answers) == [200] * 4 + [429] * (AT_ONCE - 4)
         assert knock(door, user, portal.PASSWORD) == 429
+
+
+@pytest.mark.parametrize("door", DOORS)
+class TestAQueue:
+    def test_that_is_too_long_is_refused_in_a_sentence(self, cloned_db: str, door: str) -> None:
+        user = account(door)
+        with psycopg.connect(url("DATABASE_URL", cloned_db)) as other:
+            key = f"foundation.guess:{user.username}"
+            other.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '200ms'")
+            sent = {"username": user.username, "password": portal.PASSWORD}
+            answer = Client().post(DOORS[door], sent, headers={"Accept-Language": "en"})
+
+        assert answer.status_code == 200
+        assert "Too many tries at once" in answer.content.decode()
 
 
 @pytest.mark.django_db

@@ -70,7 +70,7 @@ class TestReset:
         proposal = reset_proposed(user, maker := one_of("operator"))
         with pytest.raises(approvals.SelfApprovalForbidden):
             approve(proposal, maker)
-        with pytest.raises(mfa_reset.OwnSecondFactor):
+        with pytest.raises(approvals.CheckerGains):
             approve(proposal, checking)
         with pytest.raises(approvals.CheckerNotAllowed):
             approve(proposal, one_of("operator"))

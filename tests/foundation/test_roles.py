@@ -55,6 +55,9 @@ class TestTheTable:
         assert "" not in DECIDING
         assert somebody("checker").get_all_permissions() >= DECIDING
 
+    def test_names_every_kind_of_proposal_for_people(self) -> None:
+        assert [name for name, one in registries.approval_actions.items() if not one.title] == []
+
     def test_gives_no_role_both_the_proposing_and_the_deciding(self) -> None:
         for name, role in roles.ROLES.items():
             deciding = set(role.may) & DECIDING
