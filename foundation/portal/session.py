@@ -15,7 +15,7 @@ from functools import wraps
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth import login
+from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils import translation
@@ -52,7 +52,11 @@ def begin(request: HttpRequest, user: User, *, door: str, onward: str) -> HttpRe
     """
     known = second_factors.has_any(user=user)
     if not known and not second_factors.must_have(user=user):
-        return complete(request, Waiting(user, door, onward), factor="", at=clock.now())
+        answer = complete(request, Waiting(user, door, onward), factor="", at=clock.now())
+        if not second_factors.has_any(user=user):
+            return answer
+        logout(request)  # the first one was made this very moment: it is asked for, too
+        known = True
     _renew(request)
     request.session[_WAITING] = {
         "user": str(user.pk),

@@ -14,6 +14,7 @@ from django.urls import reverse
 from foundation import clock, registries
 from foundation.models import AuditEvent, SignIn
 from foundation.portal import session
+from foundation.services import sign_in as sign_ins
 from tests.factories import portal
 from tests.factories.second_factor import Telephone, telephone_of
 from tests.foundation.signing_in import merchant_person, password, signed_in, staff
@@ -191,6 +192,20 @@ class TestCompulsory:
         client.post(reverse("account:remove", args=[factor.pk]))
 
         assert Authenticator.objects.filter(pk=factor.pk).exists()
+
+
+class TestAtTheSameMoment:
+    def test_a_factor_made_while_a_password_opens_is_asked_for(self, client, monkeypatch) -> None:
+        user, open_session = merchant_person(), sign_ins.open_session
+
+        def made_meanwhile(**words):
+            telephone_of(user, clock.now())
+            return open_session(**words)
+
+        monkeypatch.setattr(sign_ins, "open_session", made_meanwhile)
+
+        assert password(client, user)["Location"] == reverse("account:second_step")
+        assert not signed_in(client)
 
 
 class TestRoles:
