@@ -21,6 +21,7 @@ class MerchantsConfig(AppConfig):
             application_approval,
             bank_account,
             invitation,
+            merchant_state,
             verification_rule,
         )
 
@@ -32,10 +33,15 @@ class MerchantsConfig(AppConfig):
                 "merchants_application_version",
                 "merchants_application_comment",
                 "merchants_application_evidence",
+                "merchants_merchant_transition",
             ),
         )
         registries.approval_actions.register(bank_account.APPROVE, bank_account.APPROVAL_ACTION)
-        for action in (application_approval.ACTION, verification_rule.ACTION):
+        for action in (
+            application_approval.ACTION,
+            verification_rule.ACTION,
+            *merchant_state.ACTIONS,
+        ):
             registries.approval_actions.register(action.name, action)
         registries.second_factor_rules.register("merchants", membership.needs_second_factor)
         registries.lifecycle_listeners.register("merchants.invitation", invitation.invite_owner)

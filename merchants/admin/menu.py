@@ -20,6 +20,7 @@ def fill() -> None:
         invitation,
         membership,
         merchant,
+        merchant_state,
         partner_grant,
         search,
         verification,
@@ -32,6 +33,7 @@ def fill() -> None:
     )
     application.fill()
     application_people.fill()
+    merchant_state.fill()
     registries.work_items.register("merchants.to_review", work_items.to_review)
     registries.work_items.register("merchants.to_complete", work_items.to_complete)
     registries.search_providers.register("merchants", search.find)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import columns, filters, related
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
+from merchants.admin import merchant_state
 from merchants.models import Merchant
 from merchants.selectors import application as applications
 
 MENU = [("merchants_merchant_changelist", _("Merchants"), "storefront", "merchants.view_merchant")]
+MENU += merchant_state.MENU
 COLOURS = {"ACTIVE": "success", "RESTRICTED": "warning", "FROZEN": "danger", "CLOSING": "warning"}
 
 
@@ -36,9 +39,28 @@ class MerchantAdmin(KeysetAdmin):
     )
     list_filter = (filters.states("status", _("status"), Merchant.Status.choices),)
 
+    hidden = ("status_sequence",)
+    steps = merchant_state.STEPS
+    actions = ("move_chosen",)  # type: ignore[assignment]
+
+    @admin.action(description=_("Freeze, restrict, restore …"), permissions=["move"])
+    def move_chosen(self, request: HttpRequest, chosen: QuerySet[Merchant]) -> HttpResponse:
+        """Go to the form that proposes, with the merchants chosen; nothing is done here."""
+        keys = ",".join(str(key) for key in chosen.values_list("pk", flat=True)[:200])
+        return HttpResponseRedirect(f"{reverse('admin:' + merchant_state.PROPOSE)}?chosen={keys}")
+
+    def has_move_permission(self, request: HttpRequest) -> bool:
+        """Return whether the reader may propose to move merchants."""
+        return request.user.has_perm(merchant_state.RIGHT)
+
+    @admin.display(description=_("moves"))
+    def moves(self, row: Merchant) -> str:
+        """Show how the merchant came to where it stands."""
+        return merchant_state.history(row)
+
     def get_fields(self, request: HttpRequest, obj: Merchant | None = None) -> list[Any]:
-        """Add what its application agreed on (S0-09, S1-13)."""
-        return [*super().get_fields(request, obj), "agreed"]
+        """Add what its application agreed on (S0-09, S1-13), and the moves."""
+        return [*super().get_fields(request, obj), "agreed", "moves"]
 
     @admin.display(description=_("agreed in its application"))
     def agreed(self, row: Merchant) -> str:

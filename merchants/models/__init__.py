@@ -18,6 +18,7 @@ from merchants.models.industry import ContractType, Industry, ProductGate, RiskG
 from merchants.models.invitation import Invitation
 from merchants.models.membership import Ability, Membership
 from merchants.models.merchant import Merchant
+from merchants.models.merchant_state import MerchantTransition
 from merchants.models.one_time_code import FactorCount, OneTimeCode
 from merchants.models.partner_grant import PartnerGrant
 from merchants.models.payment_password import PaymentPassword
@@ -48,6 +49,7 @@ __all__ = [
     "Invitation",
     "Membership",
     "Merchant",
+    "MerchantTransition",
     "OneTimeCode",
     "PartnerGrant",
     "PaymentPassword",

@@ -36,6 +36,8 @@ class Merchant(models.Model):
     region = models.CharField(_("region"), max_length=100, blank=True)
     country = models.CharField(_("country"), max_length=2, default="CN")
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.ACTIVE)
+    # Of its last move (MerchantTransition); empty while it has made none.
+    status_sequence = models.PositiveIntegerField(_("moves"), null=True, editable=False)
     # What the file or application asked for; what is in force stands in settlement's schedules.
     declared_schedule = models.CharField(_("declared schedule"), max_length=12, default="T1")
     created_at = models.DateTimeField(_("created at"))
@@ -55,7 +57,14 @@ class Merchant(models.Model):
                 fields=["registration_no"],
                 condition=~Q(registration_no=""),
                 name="merchant_registration",
-            )
+            ),
+            models.Index(
+                fields=["status", "id"], condition=~Q(status="ACTIVE"), name="merchant_not_active"
+            ),
+        ]
+        permissions = [
+            ("propose_merchantstate", _("Can propose to freeze, restrict and restore merchants")),
+            ("approve_merchantstate", _("Can decide to freeze, restrict and restore merchants")),
         ]
 
     def __str__(self) -> str:

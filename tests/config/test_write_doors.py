@@ -31,6 +31,7 @@ _OF_A_SCREEN = ("changelist", "add", "change", "delete", "history", "step", "tim
 PAGES = {
     "admin:foundation_lend": "foundation.view_delegation",
     "admin:foundation_tier": "foundation.change_approvalpolicy",
+    "admin:merchants_merchant_move": "merchants.propose_merchantstate",
     "admin:merchants_verificationrule_propose": "merchants.change_verificationrule",
     "portal:bank_account_new": "merchants.manage",  # an ability of a merchant's own people
 }

@@ -14,6 +14,7 @@ from foundation.services import approval as approvals
 from merchants.models import Application, Merchant
 from merchants.services import application_review as reviews
 from tests.factories import application as factory
+from tests.factories import merchant_state
 from tests.factories.application import AT
 from tests.factories.foundation import UserFactory
 
@@ -52,7 +53,7 @@ class TestMerchantsByPerson:
         second = UserFactory(is_staff=True, person=reviewer.person, language="en")
         frozen = taken_on(maker, reviewer, checker)
         taken_on(maker, second, checker)
-        Merchant.objects.filter(pk=frozen.pk).update(status="FROZEN")
+        merchant_state.stand(frozen.pk, "FROZEN")
 
         client = door(somebody("auditor"))
         page = client.get(reverse("admin:application_people"), {"person": reviewer.person_id})

@@ -16,6 +16,7 @@ from settlement.models import PayoutCase, PayoutChannel, PayoutEvidence
 from settlement.services import payout as payouts
 from settlement.services import payout_decision as decisions
 from settlement.services.payout_verdict import Verdict
+from tests.factories import merchant_state
 from tests.factories import payout as make
 from tests.factories.foundation import UserFactory
 from tests.factories.payout import NOON
@@ -49,7 +50,7 @@ def switch_off(account: BankAccount) -> None:
 
 
 def freeze(account: BankAccount) -> None:
-    Merchant.objects.filter(id=account.merchant_id).update(status="FROZEN")
+    merchant_state.stand(account.merchant_id, "FROZEN")
 
 
 def propose(attempt, outcome=Status.FAILED):

@@ -10,7 +10,6 @@ import pytest
 from channels.adapters.base import Kind
 from config.errors import NotFound
 from foundation.models import OutboxMessage
-from merchants.models import Merchant
 from merchants.services import bank_account as bank_accounts
 from settlement.models import (
     PayoutAttempt,
@@ -21,6 +20,7 @@ from settlement.models import (
 from settlement.services import payout as payouts
 from settlement.services import payout_watch
 from settlement.services.payout_verdict import BACKOFF_SECONDS, Verdict
+from tests.factories import merchant_state
 from tests.factories import payout as make
 from tests.factories.payout import NOON
 from tests.settlement.attempts import (
@@ -159,7 +159,7 @@ class TestSend:
     def test_waits_while_merchant_or_payee_may_not_be_paid(self, nobody):
         account = make.payee()
         made = make.request(account)
-        Merchant.objects.filter(id=account.merchant_id).update(status="FROZEN")
+        merchant_state.stand(account.merchant_id, "FROZEN")
 
         assert send(made) is None
         made.refresh_from_db()
@@ -167,7 +167,7 @@ class TestSend:
         case = PayoutCase.objects.get(kind="NOT_PAYABLE")
         assert case.subject == made.number
 
-        Merchant.objects.filter(id=account.merchant_id).update(status="ACTIVE")
+        merchant_state.stand(account.merchant_id, "ACTIVE")
         assert send(made) == Verdict.RESEND
         case.refresh_from_db()
         assert case.closed_at == NOON

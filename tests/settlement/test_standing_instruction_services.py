@@ -15,7 +15,7 @@ from foundation.models import Approval
 from foundation.money import Money
 from foundation.services import approval as approvals
 from foundation.services import outbox
-from merchants.models import BankAccount, Merchant
+from merchants.models import BankAccount
 from merchants.services import bank_account as bank_accounts
 from settlement.models import Batch, Item, Run, StandingInstruction, Withdrawal
 from settlement.models.standing_instruction import TRANSITIONS
@@ -25,6 +25,7 @@ from settlement.services import run as runs
 from settlement.services import standing_instruction as instructions
 from settlement.services import withdrawal as withdrawals
 from settlement.services.payee import PayeeRefused
+from tests.factories import merchant_state
 from tests.factories import payout as make
 from tests.factories import settlement as dues
 from tests.factories import simulator as simulators
@@ -206,7 +207,7 @@ class TestPayOutItems:
         account = make.payee(0)
         create(account)
         batch = posted(account.merchant_id, 100_00)
-        Merchant.objects.filter(id=account.merchant_id).update(status="FROZEN")
+        merchant_state.stand(account.merchant_id, "FROZEN")
 
         assert instructions.pay_out_items(batch.id, NOON).skipped == 1
         assert Item.objects.get().state == "POSTED"

@@ -8,11 +8,12 @@ from django.db import transaction
 from foundation import sql
 from foundation.money import Money
 from ledger.models import Account
-from merchants.models import BankAccount, Merchant
+from merchants.models import BankAccount
 from settlement.models import StandingInstruction, Withdrawal
 from settlement.services import standing_instruction as instructions
 from settlement.services import withdrawal_review
 from settlement.services.withdrawal import ByInstruction
+from tests.factories import merchant_state
 from tests.factories import payout as make
 from tests.factories.approval import tier
 from tests.factories.foundation import UserFactory
@@ -113,7 +114,7 @@ class TestWithdrawal:
         if fault == "foreign":
             payee = make.payee(0)
         if fault == "frozen":
-            Merchant.objects.filter(id=account.merchant_id).update(status="FROZEN")
+            merchant_state.stand(account.merchant_id, "FROZEN")
 
         self.insert(made, "not_payable", bank_account_id=str(payee.id))
 

@@ -7,7 +7,7 @@ from foundation import clock
 from merchants.models import BankAccount, OneTimeCode, VerificationToken
 from merchants.services import one_time_code
 from settlement.models import Withdrawal
-from tests.factories import payout, portal
+from tests.factories import merchant_state, payout, portal
 from tests.factories import verification as verified
 from tests.factories.merchants import BankAccountFactory, MerchantFactory
 
@@ -175,8 +175,7 @@ class TestAsk:
         assert not Withdrawal.objects.exists()
 
     def test_refuses_while_the_merchant_is_frozen(self, reader, shop):
-        shop.merchant.status = "FROZEN"
-        shop.merchant.save()
+        merchant_state.stand(shop.merchant.id, "FROZEN")
 
         answer = send(reader, shop, form_of(reader, shop))
 

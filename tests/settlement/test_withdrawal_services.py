@@ -13,7 +13,7 @@ from foundation.models import OutboxMessage
 from foundation.money import Money
 from foundation.services import approval as approvals
 from ledger.errors import InsufficientAvailableBalance
-from merchants.models import BankAccount, Membership, Merchant
+from merchants.models import BankAccount, Membership
 from merchants.services import api_key as api_keys
 from merchants.services import membership as memberships
 from merchants.services import payment_password, verification
@@ -23,6 +23,7 @@ from settlement.services import payout as payouts
 from settlement.services import withdrawal as withdrawals
 from settlement.services import withdrawal_review
 from settlement.services.payee import MerchantNotActive, PayeeRefused
+from tests.factories import merchant_state
 from tests.factories import payout as make
 from tests.factories.approval import tier
 from tests.factories.foundation import UserFactory
@@ -126,10 +127,10 @@ class TestRequest:
         with pytest.raises(NotFound):
             make.request(mine, bank_account_id=other.id)
 
-    @pytest.mark.parametrize("status", ["RESTRICTED", "FROZEN", "CLOSING", "CLOSED"])
+    @pytest.mark.parametrize("status", ["RESTRICTED", "FROZEN"])
     def test_refuses_a_merchant_that_is_not_active(self, status):
         account = make.payee()
-        Merchant.objects.filter(id=account.merchant_id).update(status=status)
+        merchant_state.stand(account.merchant_id, status)
 
         with pytest.raises(MerchantNotActive):
             make.request(account)

@@ -1,0 +1,70 @@
+"""Where merchants stand, how they came there, and what they are told about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from foundation import sql
+from merchants.models import Merchant, MerchantTransition
+
+# Locked in order of id, so that two lists with the same merchants wait for each other.
+_STANDING = """
+WITH named AS MATERIALIZED (
+  SELECT m.id, m.merchant_no, m.name, m.status, m.status_sequence FROM merchants_merchant m
+   WHERE m.merchant_no = ANY (%(numbers)s) AND m.kind = 'MERCHANT' ORDER BY m.id {lock}
+)
+SELECT n.id AS merchant_id, n.merchant_no, n.name, n.status,
+       CASE n.status WHEN 'FROZEN' THEN t.from_status WHEN 'RESTRICTED' THEN 'ACTIVE' END AS former
+  FROM named n
+  LEFT JOIN merchants_merchant_transition t
+    ON t.merchant_id = n.id AND t.sequence = n.status_sequence
+ ORDER BY n.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A merchant, its state, and the state it goes back to when it is restored (else None)."""
+
+    merchant_id: int
+    merchant_no: str
+    name: str
+    status: str
+    former: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a merchant that is not active is told: its state, since when, and why."""
+
+    status: str
+    label: str
+    since: datetime | None
+    reason: str
+
+
+def standing(*, merchant_nos: Sequence[str], lock: bool = False) -> list[Standing]:
+    """
+    Return the merchants of these numbers by id, in one statement; unknown ones are left out.
+
+    With `lock` nobody else moves them, and nobody asks for their money, until the transaction ends.
+    """
+    statement = _STANDING.format(lock="FOR NO KEY UPDATE OF m" if lock else "")
+    return [Standing(**row) for row in sql.rows(statement, {"numbers": list(merchant_nos)})]
+
+
+def notice(merchant: Merchant) -> Notice | None:
+    """Return what a merchant is told about its state; None while it is active."""
+    if merchant.status == Merchant.Status.ACTIVE:
+        return None
+    last = MerchantTransition.objects.filter(
+        merchant_id=merchant.id, sequence=merchant.status_sequence or 0
+    ).first()
+    return Notice(
+        merchant.status,
+        str(Merchant.Status(merchant.status).label),
+        None if last is None else last.at,
+        "" if last is None else last.reason,
+    )
