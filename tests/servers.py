@@ -62,7 +62,7 @@ def serving(
             yield Served(port, process)
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -33,7 +33,7 @@ from settlement.services.transition import (
 
 Status = PayoutAttempt.Status
 Source = PayoutEvidence.Source
-MESSAGE_LOST_AFTER: Final = timedelta(minutes=5)  # sent to the workers and not seen again
+MESSAGE_LOST_AFTER: Final = timedelta(minutes=1)  # sent to the workers and not seen again
 LEASE_SECONDS: Final = 60  # above the hard time limit of the tasks and every time-out of a channel
 
 

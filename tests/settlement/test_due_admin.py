@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from foundation import clock
 from foundation.models import AuditEvent
@@ -155,7 +156,10 @@ class TestTheCommand:
     def test_refuses_a_day_that_has_ended(self, waiting: int) -> None:
         number = Merchant.objects.get(id=waiting).merchant_no
 
-        with pytest.raises(CommandError, match="today or within a year: 2001-01-01") as refusal:
+        with (
+            translation.override("en"),
+            pytest.raises(CommandError, match="today or within a year: 2001-01-01") as refusal,
+        ):
             call_command("release_due", number, "--date", "2001-01-01")
         assert refusal.value.returncode == 1
 
