@@ -17,6 +17,7 @@ from foundation.models import User
 from foundation.portal.page import page
 from merchants.models import Ability, Membership, Merchant
 from merchants.selectors import membership as memberships
+from merchants.selectors import merchant_state as states
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Member:
     def may_withdraw(self) -> bool:
         """Return whether the role may ask for withdrawals and cancel them."""
         return self.may(Ability.WITHDRAW)
+
+    @property
+    def notice(self) -> states.Notice | None:
+        """What the merchant is told about its state while it is not active (MST-5)."""
+        return states.notice(self.merchant)
 
 
 class MemberRequest(HttpRequest):

@@ -6,7 +6,7 @@ from django.core.management import call_command
 from foundation import clock
 from settlement.models import Item
 from settlement.selectors import arrival as arrivals
-from tests.factories import payout, portal
+from tests.factories import merchant_state, payout, portal
 from tests.factories import settlement as settled
 from tests.factories.merchants import MerchantFactory
 
@@ -45,6 +45,20 @@ class TestHome:
         assert position.pending.minor == 30_00
         assert position.debt.minor == 7_00
         assert position.reserve.minor == 0
+
+    @pytest.mark.parametrize("language", ["en", "zh-hans"])
+    def test_says_why_a_merchant_is_frozen(self, reader, language):
+        user = portal.member(reader.merchant, language=language)
+        reader.force_login(user, BACKEND)
+        merchant_state.stand(reader.merchant.id, "FROZEN")
+
+        shown = reader.get(f"/portal/{reader.merchant.id}/").content.decode()
+
+        words = {
+            "en": ("This merchant is frozen.", "withdrawals wait"),
+            "zh-hans": ("该商户已冻结。", "提现暂停"),
+        }
+        assert all(word in shown for word in (*words[language], "risk"))
 
     def test_keeps_currencies_apart(self, reader):
         settled.payment(reader.merchant.id, 30_00, MONDAY)
