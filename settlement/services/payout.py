@@ -16,7 +16,7 @@ from config.errors import DomainError
 from foundation.models import OutboxMessage
 from foundation.retry import is_passing, retried
 from foundation.services import outbox
-from merchants.models import BankAccount
+from merchants.models import BankAccount, Merchant
 from settlement.models import PayoutAttempt, PayoutEvidence, Withdrawal
 from settlement.services import payee as payees
 from settlement.services import payout_case as cases
@@ -152,14 +152,19 @@ def recover(*, merchant_id: int, attempt_id: int, at: datetime) -> Verdict | Non
 
 def due_to_send(at: datetime, *, limit: int, promised: bool = True) -> list[tuple[int, int]]:
     """
-    Return (merchant, withdrawal) of what waits to be sent: its message may have been lost.
+    Return (merchant, withdrawal) of what waits to be sent: its message may have been lost. What
+    waits for its merchant to be active again is not due and must not crowd out the rest (MST-5).
 
     Without `promised`, what the outbox still carries is left to it, which waits longer after each
     failure and in the end calls a person: what cannot be sent must not keep the workers busy.
     """
-    patience = at - timedelta(seconds=LEASE_SECONDS)
-    held = Withdrawal.objects.filter(status=Withdrawal.Status.HELD, requested_at__lte=patience)
-    ready = PayoutAttempt.objects.filter(status=Status.READY, created_at__lte=patience)
+    patience, active = at - timedelta(seconds=LEASE_SECONDS), Merchant.Status.ACTIVE
+    held = Withdrawal.objects.filter(
+        status=Withdrawal.Status.HELD, requested_at__lte=patience, merchant__status=active
+    )
+    ready = PayoutAttempt.objects.filter(
+        status=Status.READY, created_at__lte=patience, merchant__status=active
+    )
     if not promised:
         held = held.exclude(_carried("number", at))
         ready = ready.exclude(_carried("withdrawal__number", at))

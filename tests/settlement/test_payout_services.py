@@ -254,6 +254,17 @@ class TestRecovery:
         assert payouts.due_to_query(late, limit=9) == [(unknown.merchant_id, unknown.id)]
         assert payouts.due_to_send(NOON, limit=9) == []
 
+    def test_passes_over_who_is_not_active_until_he_is_again(self, nobody):
+        held, ready = make.request(make.payee()), make.attempt("READY")
+        late = NOON + 61 * SECOND
+        for one in (held, ready):
+            merchant_state.stand(one.merchant_id, "FROZEN")
+        assert payouts.due_to_send(late, limit=9) == []
+
+        for one in (held, ready):
+            merchant_state.stand(one.merchant_id, "ACTIVE")
+        assert len(payouts.due_to_send(late, limit=9)) == 2
+
     @pytest.mark.parametrize(
         ("state", "sent_before", "found"),
         [("PENDING", 0, 0), ("PARKED", 0, 0), ("SENT", -1, 0), ("SENT", 0, 1), ("DONE", 0, 1)],
