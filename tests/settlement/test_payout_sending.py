@@ -10,7 +10,7 @@ from django.db import connection
 
 from channels.adapters.base import Kind
 from channels.adapters.simulator import Simulator
-from merchants.models import BankAccount, Merchant
+from merchants.models import BankAccount
 from merchants.services import bank_account as bank_accounts
 from settlement.models import PayoutCase, PayoutChannel, PayoutEvidence
 from settlement.services import payout as payouts
@@ -100,7 +100,7 @@ class TestAfterTheIntent:
         made = intended(account)
         freeze(account)
         send(made)
-        Merchant.objects.update(status="ACTIVE")
+        merchant_state.stand(account.merchant_id, "ACTIVE")
 
         assert payouts.query(**only(made).key, at=NOON + 5 * SECOND) == Verdict.PAY
 
