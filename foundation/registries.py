@@ -150,7 +150,7 @@ class DayCloseStep(Protocol):
 class WorkItem:
     """
     A queue of things that need a person now: how many, since when, how much money, and where to
-    look. Shown to who holds `permission`.
+    look. `note` says more in a few words. Shown to who holds `permission`.
     """
 
     title: str
@@ -159,6 +159,7 @@ class WorkItem:
     at_stake: tuple[Money, ...]
     url: str
     permission: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

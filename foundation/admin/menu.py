@@ -97,3 +97,4 @@ def fill() -> None:
     registries.sample_sources.register("approvals", sample.APPROVALS)
     registries.work_items.register("foundation.approvals", work_items.approvals)
     registries.work_items.register("foundation.outbox", work_items.outbox)
+    registries.work_items.register("foundation.outbox_failing", work_items.failing)

@@ -15,6 +15,7 @@ from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin
 from foundation.admin.readonly import Step
 from foundation.models import OutboxMessage
+from foundation.selectors import outbox as messages
 from foundation.services import outbox
 
 MENU = [
@@ -52,6 +53,9 @@ class OutboxMessageAdmin(KeysetAdmin):
                     _("waiting or sent"),
                     Q(state__in=["PENDING", "SENT"]),
                     Keyset("next_try_at", "id"),
+                ),
+                "failing": filters.Choice(
+                    _("keeps failing"), messages.FAILING, Keyset("created_at", "id")
                 ),
                 "parked": filters.Choice(
                     _("parked"), Q(state="PARKED"), Keyset("created_at", "id")

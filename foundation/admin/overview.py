@@ -24,6 +24,7 @@ class Queue:
     money: tuple[str, ...]
     url: str
     oldest_at: datetime | None
+    note: str
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -44,6 +45,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
             money=tuple(grouped(amount) for amount in item.at_stake),
             url=item.url,
             oldest_at=item.oldest_at,
+            note=item.note,
         )
         for item in found
     ]

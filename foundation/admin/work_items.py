@@ -13,6 +13,7 @@ from foundation.models import Approval, OutboxMessage, User
 from foundation.money import Money
 from foundation.registries import WorkItem
 from foundation.selectors import delegation as delegations
+from foundation.selectors import outbox as messages
 
 
 def approvals(user: User) -> Iterable[WorkItem]:
@@ -65,4 +66,20 @@ def outbox(user: User) -> Iterable[WorkItem]:
             at_stake=(),
             url=reverse("admin:foundation_outboxmessage_changelist") + "?state=parked",
             permission="foundation.view_outboxmessage",
+        )
+
+
+def failing(user: User) -> Iterable[WorkItem]:
+    """Messages that are tried again and again: a payout may wait behind one for an hour (OB-9)."""
+    found = messages.failing()
+    if found:
+        named = list(found.errors.items())[:3]
+        yield WorkItem(
+            title=_("Messages keep failing"),
+            count=found.count,
+            oldest_at=found.oldest_at,
+            at_stake=(),
+            url=reverse("admin:foundation_outboxmessage_changelist") + "?state=failing",
+            permission="foundation.view_outboxmessage",
+            note=", ".join(f"{error or _('never confirmed')} ({many})" for error, many in named),
         )

@@ -58,6 +58,11 @@ class OutboxMessage(Fact):
                 name="outbox_due",
             ),
             models.Index(fields=["created_at"], condition=Q(state="PARKED"), name="outbox_parked"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=["PENDING", "SENT"], tries__gte=3),
+                name="outbox_failing",
+            ),
             models.Index(fields=["done_at"], condition=Q(state="DONE"), name="outbox_done"),
         ]
 
