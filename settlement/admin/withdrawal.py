@@ -17,6 +17,7 @@ from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from foundation.admin.readonly import Step
 from settlement.models import PayoutAttempt, StandingInstruction, Withdrawal
+from settlement.selectors import withdrawal as withdrawals_seen
 from settlement.services import standing_instruction as instructions
 from settlement.services.payout_callback import book_of
 
@@ -45,7 +46,6 @@ COLOURS = {
     "DISPUTED": "danger",
 }
 INSTRUCTION_COLOURS = {"PROPOSED": "warning", "ACTIVE": "success", "REFUSED": "danger"}
-OPEN = ["REVIEW", "HELD", "PAYING", "DISPUTED"]  # the condition of its partial index
 
 
 def _book(number: str) -> int | None:
@@ -81,16 +81,21 @@ class WithdrawalAdmin(KeysetAdmin):
             _("status"),
             {
                 "open": filters.Choice(
-                    _("not ended"), Q(status__in=OPEN), Keyset("requested_at", "id")
+                    _("not ended"), withdrawals_seen.OPEN, Keyset("requested_at", "id")
+                ),
+                "unsent": filters.Choice(
+                    _("not sent after half an hour"),
+                    withdrawals_seen.UNSENT,
+                    Keyset("requested_at", "id"),
                 ),
                 "disputed": filters.Choice(
                     _("disputed"),
-                    Q(status__in=OPEN) & Q(status="DISPUTED"),
+                    withdrawals_seen.OPEN & Q(status="DISPUTED"),
                     Keyset("requested_at", "id"),
                 ),
                 "review": filters.Choice(
                     _("under review"),
-                    Q(status__in=OPEN) & Q(status="REVIEW"),
+                    withdrawals_seen.OPEN & Q(status="REVIEW"),
                     Keyset("requested_at", "id"),
                 ),
             },

@@ -24,6 +24,7 @@ from settlement.models import (
     Withdrawal,
 )
 from settlement.selectors import due as dues
+from settlement.selectors import withdrawal as withdrawals_seen
 
 
 def _queue(
@@ -66,6 +67,13 @@ def unknown(user: User) -> Iterable[WorkItem]:
     return _queue(
         _("Payouts have no known result"), rows, "created_at", "amount_minor", "status=asked"
     )
+
+
+def unsent(user: User) -> Iterable[WorkItem]:
+    """Withdrawals that should have left long ago: no worker, no broker, or an error of ours."""
+    rows = Withdrawal.objects.filter(withdrawals_seen.UNSENT)
+    title = _("Withdrawals are not sent after half an hour")
+    return _queue(title, rows, "requested_at", "amount_minor", "status=unsent")
 
 
 def cases(user: User) -> Iterable[WorkItem]:
@@ -147,6 +155,7 @@ def unfinished(user: User) -> Iterable[WorkItem]:
 QUEUES: Final[dict[str, Callable[[User], Iterable[WorkItem]]]] = {
     "settlement.disputed": disputed,
     "settlement.unknown": unknown,
+    "settlement.unsent": unsent,
     "settlement.cases": cases,
     "settlement.held_back": held_back,
     "settlement.bank_lines": bank_lines,

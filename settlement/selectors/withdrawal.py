@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Now
 
 from foundation.money import Money
 from settlement.models import PayoutAttempt, Withdrawal
+
+# The condition of the partial index over what has not ended.
+OPEN: Final = Q(status__in=["REVIEW", "HELD", "PAYING", "DISPUTED"])
+PATIENCE: Final = timedelta(minutes=30)  # a payout leaves within seconds when all is well
+_NOT_SENT: Final = PayoutAttempt.objects.filter(
+    merchant=OuterRef("merchant"), withdrawal=OuterRef("pk"), status__in=["READY", "SENDING"]
+)
+# Should have left long ago: no worker, no broker, a channel switched off, or an error of ours.
+UNSENT: Final = (
+    OPEN
+    & Q(requested_at__lt=Now() - PATIENCE)
+    & (Q(status="HELD") | (Q(status="PAYING") & Q(Exists(_NOT_SENT))))
+)
 
 
 @dataclass(frozen=True, slots=True)

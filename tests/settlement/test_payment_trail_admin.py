@@ -179,6 +179,29 @@ class TestStepsOfPayouts:
 
         assert (queue.count, queue.money) == ("1", ("50.00 CNY",))
 
+    @pytest.mark.parametrize("status", ["READY", "SENDING"])
+    def test_what_is_not_sent_for_half_an_hour_is_on_the_overview(self, db, status):
+        late = payout.attempt(status)  # at NOON of the factory, months ago
+        payout.attempt("UNKNOWN")
+        client = staff(is_superuser=True)
+        page = client.get(reverse("admin:index"))
+
+        queue = next(one for one in page.context["work"] if "not sent" in one.title)
+
+        assert (queue.count, queue.money) == ("1", ("50.00 CNY",))
+        listed = client.get(queue.url).context["cl"].result_list
+        assert [row.pk for row in listed] == [late.withdrawal_id]
+
+    def test_what_is_held_and_not_sent_is_on_the_overview_when_it_is_late_only(self, db):
+        late = payout.request(payout.payee())
+        payout.request(payout.payee(), at=clock.now())
+
+        page = staff(is_superuser=True).get(reverse("admin:index"))
+
+        queue = next(one for one in page.context["work"] if "not sent" in one.title)
+        assert queue.count == "1"
+        assert queue.oldest_at == late.requested_at
+
     def test_are_found_by_their_number_which_carries_the_merchant(self, db):
         attempt = payout.attempt("UNKNOWN")
         payout.attempt("UNKNOWN")
