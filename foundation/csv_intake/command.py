@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from foundation import actor
+from foundation.command import JsonCommand
 from foundation.csv_intake.report import BadRow, FileRefused, Progress
 from foundation.csv_intake.source import Source
 from foundation.csv_intake.staging import ENCODINGS
@@ -38,7 +39,7 @@ class Outcome:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-class ImportCommand(BaseCommand):
+class ImportCommand(JsonCommand):
     """
     The frame of an import command: a subclass names `actor_name` and does the work in `take_in`.
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from config.errors import DomainError
 from foundation import actor
+from foundation.command import JsonCommand
 from merchants.models import Merchant
 
 
-class CreateCommand(BaseCommand):
+class CreateCommand(JsonCommand):
     """
     The frame of a command that makes one thing for a first user, as an operator's act.
 
@@ -34,10 +33,7 @@ class CreateCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with actor.acting(f"system:{self.actor_name}"):
-            try:
-                answer = self.make(options)
-            except DomainError as refusal:
-                self._refuse(refusal, as_json=options["json"])
+            answer = self.make(options)
         if options["json"]:
             self.stdout.write(json.dumps(answer, ensure_ascii=False))
             return
@@ -47,14 +43,6 @@ class CreateCommand(BaseCommand):
         self.stdout.write(made)
         for name, value in answer.items():
             self.stdout.write(f"  {name}: {value}")
-
-    def _refuse(self, refusal: DomainError, *, as_json: bool) -> None:
-        if as_json:
-            answer = {"error": refusal.code, "message": str(refusal)}
-            self.stdout.write(json.dumps(answer, ensure_ascii=False))
-        else:
-            self.stderr.write(str(refusal))
-        sys.exit(1)
 
 
 def merchant_named(merchant_no: str) -> Merchant:

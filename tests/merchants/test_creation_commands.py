@@ -59,10 +59,10 @@ class TestCreateStaff:
     def test_an_unknown_group_or_account_is_refused_whole(
         self, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
     ) -> None:
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(CommandError) as ended:
             call_command("create_staff", "alice", *words)
 
-        assert ended.value.code == 1
+        assert ended.value.returncode == 1
         assert not User.objects.exists()
 
 
@@ -98,7 +98,7 @@ class TestCreatePortalUser:
     def test_a_staff_account_of_that_name_is_refused(self) -> None:
         told("create_staff", "alice")
 
-        with pytest.raises(SystemExit):
+        with pytest.raises(CommandError):
             told(
                 "create_portal_user",
                 "alice",
@@ -132,7 +132,7 @@ class TestCreateApiKeyOfAPartner:
     def test_of_another_kind_acts_for_none_and_is_not_made(self) -> None:
         number = MerchantFactory().merchant_no
 
-        with pytest.raises(SystemExit):
+        with pytest.raises(CommandError):
             told("create_api_key", "x", "--scope", "balances:read", "--acts-for", number)
 
         assert not ApiKey.objects.exists()
@@ -161,10 +161,10 @@ class TestCreateApiKey:
     def test_a_merchants_key_that_records_payments_is_refused(self) -> None:
         number = MerchantFactory().merchant_no
 
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(CommandError) as ended:
             told("create_api_key", "x", "--merchant", number, "--scope", "payments:record")
 
-        assert ended.value.code == 1
+        assert ended.value.returncode == 1
 
 
 @pytest.mark.django_db

@@ -268,10 +268,9 @@ class TestCommand:
             self.call("fee", "1.00", "--from", "2016-01-01")[1]
             == self.call("fee", "1.00", "--from", "2016-01-01")[1]
         )
-        assert self.call("fund", "1000.001", "--reference", "R-2") == (
-            1,
-            {"error": "amount_malformed", "message": self.message},
-        )
+        with pytest.raises(CommandError) as refused:
+            self.call("fund", "1000.001", "--reference", "R-2")
+        assert (refused.value.returncode, str(refused.value)) == (1, self.message)
 
     message = "'1000.001' has more decimals than CNY allows (2)."
 

@@ -95,13 +95,6 @@ class TestSettle:
 
         assert refused.value.returncode == 1
 
-    @pytest.mark.parametrize("text", ["today", "2026-02-30", "03.03.2026"])
-    def test_refuses_what_is_no_date_with_exit_code_2(self, text):
-        with pytest.raises(CommandError) as refused:
-            call_command("settle", "--date", text)
-
-        assert refused.value.returncode == 2
-
     def test_previews_without_writing(self, capsys):
         merchants(1)
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from channels.simulator import server
 from channels.simulator.protocol import SecretMalformed
+from foundation.command import JsonCommand
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Serves until it is told to stop (SIGINT, SIGTERM). Exit code 2 when it cannot start."""
 
     help = "Run the simulated payout channel on this machine."

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from config.errors import DomainError
 from foundation import registries
+from foundation.command import JsonCommand
 from foundation.selectors import sample as samples
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Reads only; exit code 2 when the seed or the size is none."""
 
     help = "Draw a sample: the same seed, size and up-to give the same rows again."

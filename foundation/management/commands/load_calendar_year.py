@@ -7,14 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from config.errors import DomainError
 from foundation import actor
+from foundation.command import JsonCommand
 from foundation.services import calendar
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """All or nothing; exit code 1 when refused; the same file again changes nothing."""
 
     help = "Load a year of business days from a CSV file (date,is_business_day,name)."

@@ -6,15 +6,16 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from foundation import actor
+from foundation.command import JsonCommand
 from foundation.models import OutboxMessage
 from foundation.selectors import outbox as messages
 from foundation.services import outbox
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Exit code 1 when a message failed, 3 when the broker is down; safe to run again."""
 
     help = "Drain the outbox, or list and re-queue its messages."

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from foundation import clock
+from foundation.command import JsonCommand
 from foundation.services import idempotency
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Safe to run any number of times; also called daily by the beat."""
 
     help = "Delete idempotency keys older than --keep-hours (at least 24)."

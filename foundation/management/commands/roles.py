@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import transaction
 
 from foundation import actor, roles
+from foundation.command import JsonCommand
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Exit code 0. Safe to run again; each `migrate` does the same."""
 
     help = "Make the groups of staff equal to the table of roles (docs/rules/roles.md)."

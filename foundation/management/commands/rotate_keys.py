@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from config.errors import DomainError
 from foundation import actor
+from foundation.command import JsonCommand
 from foundation.services import key_rotation
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Goes on where it stopped; exit code 1 while values of another key are left."""
 
     help = "Rotate the keys of encrypted fields; --check only counts what is left."

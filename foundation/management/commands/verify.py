@@ -7,16 +7,17 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connection, transaction
 
+from foundation.command import JsonCommand
 from foundation.registries import Finding, invariant_checks
 
 LISTED = 20  # findings of one check that are printed for a person; --json lists up to ten thousand
 _LISTED_JSON = 10_000
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Check every registered invariant (I1 to I10 and what packages add) in one snapshot."""
 
     help = "Check every invariant by name. Exit code 0: all hold; 1: one is broken; 2: usage."

@@ -6,12 +6,13 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from foundation.command import JsonCommand
 from settlement.selectors import merchant_balance
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Reads only, one snapshot, streamed. Amounts are minor units (docs/rules/settlement.md)."""
 
     help = "List every merchant's balances by currency."

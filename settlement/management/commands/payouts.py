@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from config.errors import DomainError
 from foundation import actor, clock
+from foundation.command import JsonCommand, day
 from foundation.money import Money
 from merchants.services import house
 from settlement.models import PayoutAttempt, PayoutCase
@@ -28,7 +27,7 @@ from settlement.services import (
 from settlement.services import payout_case as cases
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Exit codes: 0 done, 1 refused or something is left for people, 2 usage. Safe to run again."""
 
     help = "List unknown payouts and cases; ask, work, take day files in, fund a channel's float."
@@ -46,7 +45,7 @@ class Command(BaseCommand):
         closing.add_argument("id", type=int)
         closing.add_argument("--outcome", required=True)
         day_file = actions.add_parser("statement", help="take a channel's day file in and book it")
-        day_file.add_argument("--day", type=date.fromisoformat, required=True)
+        day_file.add_argument("--day", type=day, required=True)
         day_file.add_argument("--channel", default="simulator")
         funding = actions.add_parser("fund", help="pay own capital into a channel's float")
         funding.add_argument("amount", help="in major units, such as 100000.00")
@@ -56,21 +55,14 @@ class Command(BaseCommand):
         fee = actions.add_parser("fee", help="set what a withdrawal costs every merchant")
         fee.add_argument("amount", help="in major units, per withdrawal")
         fee.add_argument("--currency", default="CNY")
-        fee.add_argument("--from", dest="since", type=date.fromisoformat, required=True)
+        fee.add_argument("--from", dest="since", type=day, required=True)
         fee.add_argument("--fee-on-return", choices=["kept", "returned"], default="kept")
         for action in actions.choices.values():
             action.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         with actor.acting("system:payouts"):
-            try:
-                getattr(self, f"_{options['action'].replace('-', '_')}")(options)
-            except DomainError as refusal:
-                if options["json"]:
-                    said = {"error": refusal.code, "message": str(refusal)}
-                    self.stdout.write(json.dumps(said, ensure_ascii=False))
-                    sys.exit(1)
-                raise CommandError(str(refusal), returncode=1) from refusal
+            getattr(self, f"_{options['action'].replace('-', '_')}")(options)
 
     def _unknown(self, options: dict[str, Any]) -> None:
         found = [seen.attempt_row(attempt) for attempt in seen.unknown()]

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from config.errors import DomainError
 from foundation import actor, clock
+from foundation.command import JsonCommand, day
 from merchants.management.creation import merchant_named
 from settlement.selectors import due as dues
 from settlement.services import due as due_service
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """Exit codes: 0 done, also when nothing waits; 1 refused; 2 usage. Safe to run again."""
 
     help = "List what merchants settled by hand have waiting, or release one merchant's."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("merchant_no", nargs="?", default="", help="without it: only list")
-        parser.add_argument("--date", type=date.fromisoformat, help="due on this day, else today")
+        parser.add_argument("--date", type=day, help="due on this day, else today")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,12 +61,9 @@ class Command(BaseCommand):
     def _release(self, options: dict[str, Any]) -> None:
         at = clock.now()
         merchant = merchant_named(options["merchant_no"])
-        day = options["date"] or clock.business_date(at)
-        try:
-            released = due_service.release_manual(merchant_id=merchant.id, due_date=day, at=at)
-        except DomainError as refusal:
-            raise CommandError(str(refusal), returncode=1) from refusal
-        answer = {"released": released, "due_date": day.isoformat()}
+        due_date = options["date"] or clock.business_date(at)
+        released = due_service.release_manual(merchant_id=merchant.id, due_date=due_date, at=at)
+        answer = {"released": released, "due_date": due_date.isoformat()}
         if options["json"]:
             self.stdout.write(json.dumps(answer))
         else:

@@ -9,17 +9,17 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from channels.services import clearing
-from config.errors import DomainError
 from foundation import actor, clock
+from foundation.command import JsonCommand, day
 from settlement.selectors import preview
 from settlement.selectors import run as runs_seen
 from settlement.services import run as runs
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     """
     Exit code 0 when everything due is settled (nothing new included), 1 when merchants are held
     back, 2 for a malformed date, 3 when no worker answers. Safe to kill, to repeat, to run twice.
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     help = "Settle all that is due by a date; with nothing new nothing is made."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--date", required=True, help="business date, YYYY-MM-DD")
+        parser.add_argument("--date", type=day, required=True, help="business date, YYYY-MM-DD")
         parser.add_argument("--inline", action="store_true", help="work here, without workers")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be settled")
         parser.add_argument(
@@ -42,11 +42,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            run_date = date.fromisoformat(options["date"])
-        except ValueError as error:
-            message = f"--date {options['date']!r} is not a date like 2026-01-31"
-            raise CommandError(message, returncode=2) from error
+        run_date: date = options["date"]
         if options["part_size"] < 1:
             raise CommandError("--part-size must be at least 1", returncode=2)
         with actor.acting("system:settle"):
@@ -96,8 +92,6 @@ class Command(BaseCommand):
             )
         except runs.WorkersSilent as silent:
             raise CommandError(str(silent), returncode=3) from silent
-        except DomainError as refusal:
-            raise CommandError(str(refusal), returncode=1) from refusal
 
     def _report(
         self, run_date: date, done: list[int], retried: int, options: dict[str, Any]
