@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ def registration(text: str, country: str = "CN") -> str:
     Raises: NumberMalformed.
     Rule:   APP-3 (docs/rules/applications.md).
     """
-    number = re.sub(r"[ -]", "", text).upper()
+    number = _plain(text)
     if country == "CN":
         try:
             return str(uscc.validate(number))
@@ -63,7 +64,7 @@ def identity(text: str, kind: str) -> str:
 
     Raises: NumberMalformed. Rule: APP-3.
     """
-    number = re.sub(r"[ -]", "", text).upper()
+    number = _plain(text)
     if kind == ApplicationOwner.Identity.REGISTRATION:
         return registration(number)
     if kind == ApplicationOwner.Identity.RESIDENT:
@@ -71,7 +72,7 @@ def identity(text: str, kind: str) -> str:
             return str(ric.validate(number))
         except stdnum.exceptions.InvalidChecksum:
             raise NumberMalformed(_("The check digit of the identity number is wrong.")) from None
-        except stdnum.exceptions.InvalidComponent:
+        except (stdnum.exceptions.InvalidComponent, KeyError):  # stdnum knows the province alone
             return _dated(number)  # places are renamed: a table of them is never complete
         except stdnum.exceptions.ValidationError:
             raise NumberMalformed(
@@ -80,6 +81,14 @@ def identity(text: str, kind: str) -> str:
     if not _PASSPORT.fullmatch(number):
         raise NumberMalformed(_("A passport number has 5 to 20 letters or digits."))
     return number
+
+
+def _plain(text: str) -> str:
+    """
+    Return a number in capitals without blanks and hyphens, full-width characters as narrow ones:
+    one number has one form, so that its look-up hash finds it again.
+    """
+    return re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text)).upper()
 
 
 def _dated(number: str) -> str:
@@ -98,7 +107,7 @@ def account(text: str, kind: str) -> str:
     """
     number = bank_accounts.canonical_number(text)
     if kind == AccountKind.CARD:
-        if not re.fullmatch(r"[0-9]{13,19}", number):
+        if not re.fullmatch(r"[1-9][0-9]{12,18}", number):
             raise NumberMalformed(_("A bank card number has 13 to 19 digits."))
         if not luhn.is_valid(number):
             raise NumberMalformed(_("The check digit of the bank card number is wrong."))
@@ -111,7 +120,7 @@ def bank_code(text: str) -> str:
 
     Raises: NumberMalformed. Rule: APP-3.
     """
-    number = re.sub(r"[ -]", "", text)
+    number = _plain(text)
     if not re.fullmatch(r"[0-9]{12}", number):
         raise NumberMalformed(_("A CNAPS number has 12 digits."))
     if not mod_11_10.is_valid(number):
@@ -121,7 +130,7 @@ def bank_code(text: str) -> str:
 
 def phone(text: str) -> str:
     """Return a phone number in its one form, without +86. Raises NumberMalformed. Rule: APP-3."""
-    number = re.sub(r"[ ()-]", "", text)
+    number = re.sub(r"[()]", "", _plain(text))
     if _PHONE.fullmatch(number):
         return number.removeprefix("+86")
     if not _FOREIGN_PHONE.fullmatch(number):
