@@ -143,7 +143,7 @@ class PasskeyForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
     )
-    credential = forms.JSONField(widget=forms.HiddenInput)
+    credential = second_step.CredentialField()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

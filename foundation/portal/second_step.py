@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import path
@@ -43,10 +45,34 @@ class CodeForm(forms.Form):
     )
 
 
+class CredentialField(forms.JSONField):
+    """What a browser's key answered: an object of text, small and flat; all else is no answer."""
+
+    widget = forms.HiddenInput
+    most: Final = 20_000  # letters; a browser sends about a thousand
+
+    def to_python(self, value: Any) -> Any:
+        """Read it. Raises ValidationError for what no browser sends, however it is nested."""
+        try:
+            if len(str(value or "")) > self.most:
+                raise ValueError
+            found = super().to_python(value)
+            if found is not None and not isinstance(found, dict):
+                raise ValueError
+            str(found).encode()  # half characters cannot be shown nor stored
+        except (ValueError, RecursionError):
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+        return found
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Show nothing of it again: a challenge is answered once."""
+        return InvalidJSONInput("")
+
+
 class ProofForm(CodeForm):
     """A code, or what a passkey signed."""
 
-    credential = forms.JSONField(required=False, widget=forms.HiddenInput)
+    credential = CredentialField(required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

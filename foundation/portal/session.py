@@ -17,9 +17,10 @@ from typing import Any, Final
 from django.conf import settings
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import redirect
+from django.shortcuts import redirect, resolve_url
 from django.utils import translation
 from django.utils.crypto import constant_time_compare
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from foundation import actor, clock
 from foundation.models import SignIn, User
@@ -33,6 +34,7 @@ WAITS_FOR: Final = timedelta(minutes=10)  # for the second step, after the passw
 CONFIRMED_FOR: Final = timedelta(minutes=10)  # before a sensitive act asks for the proofs again
 SEEN_EVERY: Final = timedelta(minutes=1)
 CARRIED: Final = ("invitation.token",)  # goes along from before signing in to after it
+_HOMES: Final = {SignIn.Door.ADMIN: "admin:index", SignIn.Door.PORTAL: "portal:start"}
 _WAITING, _STEP, _CONFIRMED = "sign_in.waiting", "sign_in.step", "sign_in.confirmed_at"
 _SIGN_IN, _SEEN, _ONWARD = "sign_in.id", "sign_in.seen_at", "sign_in.onward"
 
@@ -50,6 +52,7 @@ def begin(request: HttpRequest, user: User, *, door: str, onward: str) -> HttpRe
     """
     Go on after a right password: in, or to the second step, or to making one. Rule: SIG-1, SIG-5.
     """
+    onward = own_address(request, onward, home=_HOMES[SignIn.Door(door)])
     known = second_factors.has_any(user=user)
     if not known and not second_factors.must_have(user=user):
         answer = complete(request, Waiting(user, door, onward), factor="", at=clock.now())
@@ -66,6 +69,19 @@ def begin(request: HttpRequest, user: User, *, door: str, onward: str) -> HttpRe
         "since": clock.now().isoformat(),
     }
     return redirect("account:second_step" if known else "account:enrol")
+
+
+def own_address(request: HttpRequest, target: str | None, *, home: str) -> str:
+    """Return an address of this host to go on to; whatever leads elsewhere becomes `home`."""
+    if (
+        target
+        and target.startswith("/")
+        and url_has_allowed_host_and_scheme(
+            target, {request.get_host()}, require_https=request.is_secure()
+        )
+    ):
+        return target
+    return resolve_url(home)
 
 
 def complete(

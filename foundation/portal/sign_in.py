@@ -9,10 +9,9 @@ from django.contrib.auth import logout
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import translation
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -108,16 +107,7 @@ def locked_out(
 
 
 def _own_address(request: HttpRequest, target: str | None) -> str:
-    """Return an address of this host to go on to; whatever leads elsewhere becomes the start."""
-    if (
-        target
-        and target.startswith("/")
-        and url_has_allowed_host_and_scheme(
-            target, {request.get_host()}, require_https=request.is_secure()
-        )
-    ):
-        return target
-    return resolve_url(_HOME)
+    return session.own_address(request, target, home=_HOME)
 
 
 urlpatterns = [

@@ -121,11 +121,11 @@ def review(request: HttpRequest, object_id: int) -> HttpResponse:
     if not request.user.has_perm(RIGHT):
         raise PermissionDenied
     said = {
-        name.removeprefix("comment-"): request.POST[name]
+        name.removeprefix("comment-"): request.POST[name].replace("\0", "")
         for name in request.POST
         if name.startswith("comment-") and len(name) < 70
     }
-    reason, at = request.POST.get("reason", "").strip(), clock.now()
+    reason, at = request.POST.get("reason", "").replace("\0", "").strip(), clock.now()
     reviewer, decision = cast(User, request.user), request.POST.get("decision", "")
     grade = request.POST.get("risk_grade", "")
     try:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from foundation import clock
 from foundation.models import Fact
+from merchants.models import BankAccount
 from tests.factories import portal
 from tests.factories.foundation import UserFactory
 
@@ -86,6 +87,30 @@ class TestFacts:
             assert 'name="_save"' not in page
 
 
+class TestFilters:
+    """An address that filters by any column would tell, letter by letter, what no page shows."""
+
+    def test_are_the_declared_ones_alone(self) -> None:
+        walked = 0
+        for screen in SCREENS:
+            declared = {spec.parameter_name for spec in screen.list_filter}
+            for field in screen.opts.concrete_fields:
+                for lookup in ("", "__startswith", "__gt", "__isnull", "__id", "__in"):
+                    name = f"{field.name}{lookup}"
+                    assert screen.lookup_allowed(name, "1") == (name in declared), (screen, name)
+                    walked += 1
+
+        assert walked > 500
+
+    def test_do_not_tell_a_session_from_a_password(self, boss: Client) -> None:
+        for address, query in (
+            ("admin:foundation_signin_changelist", "session_key__startswith"),
+            ("admin:foundation_user_changelist", "password__startswith"),
+            ("admin:merchants_apikey_changelist", "secret_hash__gt"),
+        ):
+            assert boss.get(reverse(address), {query: "a"}).status_code == 400
+
+
 class TestNonsense:
     @pytest.mark.parametrize("part", range(4))  # thousands of pages: so that no test lasts long
     def test_in_the_address_of_a_list_is_answered(self, boss: Client, part: int) -> None:
@@ -100,9 +125,20 @@ class TestNonsense:
                     assert answer.status_code in (200, 400), (address, query)
                     assert answer.status_code == 200 or "merchant" not in query
 
+    def test_that_cannot_be_stored_is_refused_beside_a_step(self, boss: Client) -> None:
+        row = BankAccount.objects.get()
+        address = reverse("admin:merchants_bankaccount_step", args=[row.pk, "disable"])
+
+        said = boss.post(address, {"reason": "a\0b"}, follow=True)
+
+        assert said.status_code == 200
+        assert "a character that cannot be stored" in said.content.decode()
+        row.refresh_from_db()
+        assert row.status == "VERIFIED"
+
     def test_in_the_address_of_a_row_is_not_found(self, boss: Client) -> None:
         for screen in SCREENS:
-            for value in ("0", "x", "-1", "9" * 60, "%00", "½", "a/b"):
+            for value in ("0", "x", "-1", "9" * 60, "%00", "\0", "½", "a/b"):
                 answer = boss.get(reverse(name_of(screen, "change"), args=[value]), follow=True)
                 assert answer.status_code in (200, 404), (screen.opts, value)
 

@@ -108,6 +108,9 @@ class TestWithASecondFactor:
             {}, {"code": ""}, {"code": "💰" * 40}, {"code": "\0"}, {"credential": "not json"},
             {"credential": "[]"}, {"credential": '{"id": 5}'}, {"credential": '{"response": {}}'},
             {"credential": "null", "code": "1" * 32}, {"credential": '"' + "a" * 10_000 + '"'},
+            {"credential": "[" * 9_000}, {"credential": '{"a":' * 3_000},
+            {"credential": "9" * 5_000},
+            {"credential": '"\\ud800"'}, {"credential": '{"id": "\\ud800"}'},
             {"credential": '{"id": "AA", "rawId": "AA", "type": "public-key", "response":'
              ' {"clientDataJSON": "e30", "authenticatorData": "AA", "signature": "AA"}}'},
         ],
@@ -206,6 +209,23 @@ class TestAtTheSameMoment:
 
         assert password(client, user)["Location"] == reverse("account:second_step")
         assert not signed_in(client)
+
+
+class TestOnward:
+    @BOTH
+    def test_from_a_session_that_needs_a_second_step_stays_in_the_house(
+        self, client, make, settings
+    ) -> None:
+        user = make()
+        password(client, user)
+        telephone = telephone_of(user, clock.now())
+        settings.MFA_STAFF_ROLES, settings.MFA_PORTAL_ROLES = ["*"], ["OWNER"]
+
+        asked = client.get("/", PATH_INFO="//evil.example/x")  # an address may begin with two
+        answer = client.post(reverse("account:second_step"), {"code": telephone.code()})
+
+        assert asked["Location"] == reverse("account:second_step")
+        assert answer["Location"] == ("/admin/" if user.is_staff else "/portal/")
 
 
 class TestRoles:
