@@ -16,7 +16,6 @@ from merchants.api import me as me_api
 from merchants.portal import (
     api_key,
     bank_account,
-    forgotten_password,
     invitation,
     membership,
     payment_password,
@@ -34,7 +33,6 @@ portal = [
     *api_key.urlpatterns,
     *payment_password.urlpatterns,
     *bank_account.urlpatterns,
-    *forgotten_password.urlpatterns,
     *sign_in.urlpatterns,
     *home.urlpatterns,
     *statement.urlpatterns,

@@ -94,14 +94,15 @@ def _no_payee(*, merchant_id: int, payee: str) -> str:
 @dataclass(frozen=True, slots=True)
 class VerifiedOperation:
     """
-    An act that needs proofs: its name in code, how people call it, the ability it asks for.
+    An act that needs proofs: its name in code, how people call it, the abilities it asks for (any
+    one of them).
 
     `payee` tells people what the payee of a request stands for, masked ("" for nobody).
     """
 
     name: str
     title: str | Promise
-    ability: str
+    abilities: tuple[str, ...]
     payee: Callable[..., str] = _no_payee
 
 

@@ -8,29 +8,34 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.verification import VerifiedOperation
 from merchants.models import Ability
-from merchants.services import bank_account_request, payment_password
+from merchants.services import bank_account_request, own_key, own_people, payment_password
+from merchants.services.verification_token import payee_words
+
+_MANAGE: Final = (Ability.MANAGE,)
 
 OPERATIONS: Final = (
     VerifiedOperation(
         bank_account_request.ADD,
         _("add a bank account"),
-        Ability.MANAGE,
+        _MANAGE,
         payee=bank_account_request.payee_title,
     ),
     VerifiedOperation(
         bank_account_request.CHANGE,
         _("change a bank account"),
-        Ability.MANAGE,
+        _MANAGE,
         payee=bank_account_request.payee_title,
     ),
-    VerifiedOperation("api_key.create", _("make an API key"), Ability.MANAGE),
-    VerifiedOperation("api_key.show", _("show the secret of an API key"), Ability.MANAGE),
-    VerifiedOperation("payment_password.set", _("set the payment password"), Ability.WITHDRAW),
+    VerifiedOperation(own_key.CREATE, _("make an API key"), _MANAGE, payee=payee_words),
+    VerifiedOperation(own_key.SHOW, _("show the secret of an API key"), _MANAGE),
+    VerifiedOperation(payment_password.SET, _("set the payment password"), payment_password.WHO),
     VerifiedOperation(
-        "payment_password.change", _("change the payment password"), Ability.WITHDRAW
+        payment_password.CHANGE, _("change the payment password"), payment_password.WHO
     ),
     VerifiedOperation(
-        payment_password.RESET, _("reset a forgotten payment password"), Ability.WITHDRAW
+        payment_password.RESET, _("reset a forgotten payment password"), payment_password.WHO
     ),
-    VerifiedOperation("membership.change", _("change who acts for a merchant"), Ability.MANAGE),
+    VerifiedOperation(
+        own_people.CHANGE, _("change who acts for a merchant"), _MANAGE, payee=payee_words
+    ),
 )

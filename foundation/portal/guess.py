@@ -9,7 +9,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, connection, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
 T = TypeVar("T")
@@ -36,7 +36,13 @@ def one_by_one(username: str, guess: Callable[[], T]) -> T:
 
 
 def is_right(request: HttpRequest, *, username: str, password: str) -> bool:
-    """Return whether it is the account's password; nobody is told that too many guesses wait."""
+    """
+    Return whether it is the account's password; nobody is told that too many guesses wait.
+
+    A failure is recorded without what else was typed: the form may carry other secrets.
+    """
+    typed = request.POST
+    request.POST = QueryDict()
     try:
         return one_by_one(
             username,
@@ -44,6 +50,8 @@ def is_right(request: HttpRequest, *, username: str, password: str) -> bool:
         )
     except ValidationError:
         return False
+    finally:
+        request.POST = typed
 
 
 def _wait(username: str) -> None:

@@ -72,9 +72,9 @@ def to_sign_in(request: HttpRequest) -> HttpResponseBase:
     return redirect(f"{reverse('portal:sign_in')}?{urlencode(onward)}".rstrip("?"))
 
 
-def for_members(ability: Ability) -> Callable[[MemberView], MemberView]:
+def for_members(*abilities: Ability) -> Callable[[MemberView], MemberView]:
     """
-    Let in who is a member of the merchant of the address and whose role has the ability.
+    Let in who is a member of the merchant of the address and whose role has one of the abilities.
 
     Another merchant's address is unknown (404); what the role lacks is refused with its reason
     (403). Rule: MER-7.
@@ -93,8 +93,8 @@ def for_members(ability: Ability) -> Callable[[MemberView], MemberView]:
                 raise Http404
             asked = cast(MemberRequest, request)
             asked.member = _member(user, found, alone=len(mine) == 1)
-            if not asked.member.may(ability):
-                context = {"ability": ability.label, "role": asked.member.role_name}
+            if not asked.member.abilities.intersection(abilities):
+                context = {"ability": abilities[0].label, "role": asked.member.role_name}
                 return render(request, "portal/merchants/refused.html", context, status=403)
             try:
                 return view(asked, **kwargs)

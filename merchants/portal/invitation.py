@@ -24,9 +24,11 @@ from foundation.portal.account import PasswordForm
 from foundation.portal.page import page
 from merchants.models import Ability, Invitation
 from merchants.models.membership import abilities_of
+from merchants.portal import people_act
 from merchants.portal.access import Member, MemberRequest, for_members, portal_user
 from merchants.portal.people import RoleField
 from merchants.services import invitation as invitations
+from merchants.services import own_people
 
 (_TOKEN,) = session.CARRIED
 
@@ -55,33 +57,34 @@ def invite(request: MemberRequest) -> HttpResponseBase:
     """Invite a person by e-mail."""
     member = request.member
     form = InvitationForm(data=request.POST if request.method == "POST" else None, member=member)
-    if request.method == "POST" and form.is_valid() and _invited(form, member):
-        messages.success(request, _("The invitation is on its way."))
-        return redirect("portal:people", member.merchant_id)
+    if request.method == "POST" and form.is_valid():
+        answer = _invited(request, form)
+        if answer is not None:
+            return answer
     return render(request, "portal/merchants/invite.html", {"form": form})
 
 
-def _invited(form: InvitationForm, member: Member) -> bool:
-    """Invite; say beside the field what was refused."""
-    field, given = form.fields["role"], form.cleaned_data
+def _invited(request: MemberRequest, form: InvitationForm) -> HttpResponseBase | None:
+    field, given, member = form.fields["role"], form.cleaned_data, request.member
     assert isinstance(field, RoleField)
     role, custom_role = field.meant(given["role"])
-    try:
-        invitations.invite(
-            merchant_id=member.merchant_id,
-            email=given["email"],
-            name=given["name"],
-            role=role,
-            custom_role=custom_role,
-            invited_by=member.user,
-            language=translation.get_language() or member.user.language,
-            at=clock.now(),
-        )
-    except DomainError as refusal:
-        named = str(refusal.details.get("field", "email"))
-        form.add_error(named if named in form.fields else "email", str(refusal))
-        return False
-    return True
+    act = own_people.invitation(
+        merchant_id=member.merchant_id,
+        by=member.user,
+        email=given["email"],
+        name=given["name"],
+        role=role,
+        custom_role=custom_role,
+        language=translation.get_language() or member.user.language,
+        at=clock.now(),
+    )
+    facts = [
+        (_("Name"), given["name"]),
+        (_("E-mail"), given["email"]),
+        (_("Role"), people_act.chosen(field, given["role"])),
+    ]
+    done = _("The invitation is on its way.")
+    return people_act.carry_out(request, form, act, facts=facts, done=done)
 
 
 @require_POST

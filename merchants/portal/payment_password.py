@@ -1,8 +1,10 @@
-"""A person sets or changes the payment password with a merchant."""
+"""A person sets, changes or (forgotten) resets the payment password with a merchant."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import time
+from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
@@ -15,12 +17,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from config.errors import DomainError
-from foundation import clock
+from foundation import clock, crypto
 from foundation.portal.guess import is_right
-from merchants.models import Ability
-from merchants.portal.access import MemberRequest, for_members
+from merchants.portal import verification
+from merchants.portal.access import Member, MemberRequest, for_members
 from merchants.selectors import payment_password as selectors
 from merchants.services import payment_password as payment_passwords
+
+_SEALED_FOR: Final = 15 * 60  # seconds
 
 
 def _secret(label: Any, complete: str, mode: str = "numeric") -> forms.CharField:
@@ -34,17 +38,11 @@ def _secret(label: Any, complete: str, mode: str = "numeric") -> forms.CharField
 
 
 class PaymentPasswordForm(forms.Form):
-    """The proofs of who it is, and the new password twice."""
+    """The sign-in password, and the new payment password twice."""
 
     sign_in_password = _secret(gettext_lazy("Sign-in password"), "current-password", "text")
-    current = _secret(gettext_lazy("Payment password until now"), "off")
     new = _secret(gettext_lazy("New payment password"), "off")
     again = _secret(gettext_lazy("New payment password, once more"), "off")
-
-    def __init__(self, *, known: bool, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if not known:
-            del self.fields["current"]
 
     def clean(self) -> dict[str, Any]:
         """Compare the two new ones."""
@@ -57,59 +55,114 @@ class PaymentPasswordForm(forms.Form):
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def payment_password(request: MemberRequest) -> HttpResponseBase:
-    """
-    Set the payment password by the sign-in password, and change it by the old one on top.
+    """Set the first payment password, or change it by the proofs of the matrix (the old one)."""
+    known = selectors.is_set(merchant_id=request.member.merchant_id, user=request.member.user)
+    operation = payment_passwords.CHANGE if known else payment_passwords.SET
+    return _two_steps(request, operation, "portal:payment_password")
 
-    Failures are counted: those of the sign-in password towards its lock, those of the payment
-    password towards its own. Who forgot the old one: forgotten_password.py.
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def forgotten(request: MemberRequest) -> HttpResponseBase:
+    """Put a new payment password in place of one that was forgotten."""
+    return _two_steps(request, payment_passwords.RESET, "portal:payment_password_forgotten")
+
+
+def _two_steps(request: MemberRequest, operation: str, here: str) -> HttpResponseBase:
     """
-    member = request.member
-    known = selectors.is_set(merchant_id=member.merchant_id, user=member.user)
-    form = PaymentPasswordForm(known=known, data=request.POST or None)
-    if request.method == "POST" and form.is_valid() and _changed(request, form):
-        messages.success(request, _("The payment password is set."))
-        return redirect("portal:home", member.merchant_id)
-    context = {"form": form, "known": known}
+    Take the new password by the sign-in password, then the proofs of the matrix, then set it.
+
+    Between the two steps the page carries the hash of the new password, encrypted. Rule: VER-13.
+    """
+    context: dict[str, Any] = {"operation": operation}
+    if request.method == "POST" and "sealed" in request.POST:
+        return _confirm(request, context, here)
+    form = PaymentPasswordForm(data=request.POST or None)
+    context["form"] = form
+    if request.method == "POST" and form.is_valid() and _good(request, form):
+        sealed = _sealed(request.member, payment_passwords.hashed(form.cleaned_data["new"]))
+        context |= {"sealed": sealed, "step": _step(request.member, operation)}
     return render(request, "portal/merchants/payment_password.html", context)
 
 
-def signed_in_as(request: MemberRequest, password: str) -> bool:
-    """Return whether it is the reader's sign-in password; a wrong one is counted (SIG-11)."""
-    return is_right(request, username=request.member.user.get_username(), password=password)
-
-
-def _changed(request: MemberRequest, form: PaymentPasswordForm) -> bool:
-    """Check the proofs, then set it; say beside the field what was refused."""
-    member, at, given = request.member, clock.now(), form.cleaned_data
-    if not signed_in_as(request, given["sign_in_password"]):
+def _good(request: MemberRequest, form: PaymentPasswordForm) -> bool:
+    """Check the sign-in password, and that the new one is strong; say beside the field why not."""
+    member, given = request.member, form.cleaned_data
+    username = member.user.get_username()
+    if not is_right(request, username=username, password=given["sign_in_password"]):
         form.add_error("sign_in_password", _("The sign-in password is not right."))
         return False
-    field = "current"
     try:
-        if "current" in form.fields:
-            payment_passwords.check(
-                merchant_id=member.merchant_id,
-                user=member.user,
-                payment_password=given["current"],
-                at=at,
-            )
-        field = "new"
-        payment_passwords.set_password(
-            merchant_id=member.merchant_id,
-            user=member.user,
-            payment_password=given["new"],
-            at=at,
-        )
+        payment_passwords.require_strong(given["new"])
     except DomainError as refusal:
-        form.add_error(field, str(refusal))
+        form.add_error("new", str(refusal))
         return False
     return True
 
 
-urlpatterns = [
-    path(
-        "<int:merchant_id>/payment-password",
-        for_members(Ability.WITHDRAW)(payment_password),
-        name="payment_password",
+def _confirm(request: MemberRequest, context: dict[str, Any], here: str) -> HttpResponseBase:
+    """Verify the person and set what was typed in the step before."""
+    member, sealed, operation = request.member, request.POST["sealed"], context["operation"]
+    hashed = _opened(member, sealed)
+    if hashed is None:
+        messages.error(request, _("This form is too old: please fill it in once more."))
+        return redirect(here, member.merchant_id)
+    step = _step(member, operation, request.POST)
+    token = step.submit()
+    if token is None:
+        context |= {"sealed": sealed, "step": step, "form": forms.Form()}
+        return render(request, "portal/merchants/payment_password.html", context)
+    try:
+        payment_passwords.replace(
+            merchant_id=member.merchant_id,
+            user=member.user,
+            operation=operation,
+            hashed=hashed,
+            token=token,
+            at=step.at,
+        )
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+        return redirect(here, member.merchant_id)
+    messages.success(request, _("The payment password is set."))
+    return redirect("portal:start")
+
+
+def _step(member: Member, operation: str, given: Any = None) -> verification.Step:
+    return verification.Step(
+        member,
+        operation=operation,
+        amount=verification.NOTHING,
+        payee=str(member.user.pk),
+        at=clock.now(),
+        given=given,
     )
+
+
+def _associated(member: Member) -> bytes:
+    return f"portal.payment_password:{member.merchant_id}:{member.user.pk}".encode()
+
+
+def _sealed(member: Member, hashed: str) -> str:
+    return crypto.encrypt(json.dumps([time.time(), hashed]), _associated(member))
+
+
+def _opened(member: Member, sealed: str) -> str | None:
+    """Read the hash of the step before; None when it is too old or not this person's."""
+    try:
+        since, hashed = json.loads(crypto.decrypt(sealed, _associated(member)))
+    except (crypto.KeyUnknown, crypto.Tampered):
+        return None
+    return str(hashed) if 0 <= time.time() - since < _SEALED_FOR else None
+
+
+_proves = for_members(*payment_passwords.WHO)
+
+urlpatterns = [
+    path("<int:merchant_id>/payment-password", _proves(payment_password), name="payment_password"),
+    path(
+        "<int:merchant_id>/payment-password/forgotten",
+        _proves(forgotten),
+        name="payment_password_forgotten",
+    ),
 ]

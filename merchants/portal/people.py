@@ -18,12 +18,13 @@ from foundation import clock
 from foundation.selectors import second_factor as second_factors
 from merchants.models import Ability, CustomRole, Membership
 from merchants.models.membership import ROLE_ABILITIES
+from merchants.portal import people_act
 from merchants.portal.access import Member, MemberRequest, for_members
 from merchants.selectors import custom_role as custom_role_selectors
 from merchants.selectors import invitation as invitation_selectors
 from merchants.selectors import membership as selectors
-from merchants.services import custom_role as custom_roles
 from merchants.services import membership as memberships
+from merchants.services import own_people
 
 
 class RoleField(forms.ChoiceField):
@@ -98,24 +99,33 @@ def person(request: MemberRequest, user_id: str) -> HttpResponseBase:
         initial={"role": now},
     )
     if request.method == "POST" and form.is_valid():
-        field = form.fields["role"]
-        assert isinstance(field, RoleField)
-        role, custom_role = field.meant(form.cleaned_data["role"])
-        try:
-            memberships.change(
-                merchant_id=member.merchant_id,
-                user_id=user_id,
-                role=role,
-                custom_role=custom_role,
-                by=member.user,
-                at=clock.now(),
-            )
-        except DomainError as refusal:
-            form.add_error("role", str(refusal))
-        else:
-            messages.success(request, _("The role is changed."))
-            return redirect("portal:people", member.merchant_id)
+        answer = _other_role(request, form, found)
+        if answer is not None:
+            return answer
     return render(request, "portal/merchants/person.html", {"form": form, "found": found})
+
+
+def _other_role(
+    request: MemberRequest, form: MemberForm, found: Membership
+) -> HttpResponseBase | None:
+    field = form.fields["role"]
+    assert isinstance(field, RoleField)
+    role, custom_role = field.meant(form.cleaned_data["role"])
+    act = own_people.other_role(
+        merchant_id=request.member.merchant_id,
+        by=request.member.user,
+        user=found.user,
+        role=role,
+        custom_role=custom_role,
+        at=clock.now(),
+    )
+    facts = [
+        (_("Person"), found.user.first_name or found.user.get_username()),
+        (_("Role until now"), found.role_name if found.active else _("switched off")),
+        (_("New role"), people_act.chosen(field, form.cleaned_data["role"])),
+    ]
+    done = _("The role is changed.")
+    return people_act.carry_out(request, form, act, facts=facts, done=done)
 
 
 @require_POST
@@ -173,37 +183,34 @@ def role(request: MemberRequest, role_id: int = 0) -> HttpResponseBase:
     form = RoleForm(
         data=request.POST if request.method == "POST" else None, member=member, known=known
     )
-    if request.method == "POST" and form.is_valid() and _kept(form, member, known):
-        messages.success(request, _("The role is kept."))
-        return redirect("portal:people", member.merchant_id)
+    if request.method == "POST" and form.is_valid():
+        answer = _kept(request, form, known)
+        if answer is not None:
+            return answer
     return render(request, "portal/merchants/role.html", {"form": form, "known": known})
 
 
-def _kept(form: RoleForm, member: Member, known: CustomRole | None) -> bool:
-    """Make or change the role; say beside the field what was refused."""
-    given = form.cleaned_data
-    try:
-        if known is None:
-            custom_roles.create(
-                merchant_id=member.merchant_id,
-                name=given["name"],
-                abilities=given["abilities"],
-                by=member.user,
-                at=clock.now(),
-            )
-        else:
-            custom_roles.change(
-                merchant_id=member.merchant_id,
-                role_id=known.id,
-                abilities=given["abilities"],
-                active=given["active"],
-                by=member.user,
-            )
-    except DomainError as refusal:
-        field = str(refusal.details.get("field", ""))
-        form.add_error(field if field in form.fields else "abilities", str(refusal))
-        return False
-    return True
+def _kept(
+    request: MemberRequest, form: RoleForm, known: CustomRole | None
+) -> HttpResponseBase | None:
+    """Make or change the role."""
+    given, member = form.cleaned_data, request.member
+    who: dict[str, Any] = {"merchant_id": member.merchant_id, "by": member.user}
+    included = people_act.chosen(form.fields["abilities"], given["abilities"])
+    facts = [(_("What it includes"), included)]
+    if known is None:
+        act = own_people.new_role(
+            **who, name=given["name"], abilities=given["abilities"], at=clock.now()
+        )
+        facts.insert(0, (_("Role"), given["name"]))
+    else:
+        act = own_people.changed_role(
+            **who, role=known, abilities=given["abilities"], active=given["active"]
+        )
+        facts.insert(0, (_("Role"), known.name))
+        facts.append((_("In use"), people_act.yes_no(given["active"])))
+    done = _("The role is kept.")
+    return people_act.carry_out(request, form, act, facts=facts, done=done)
 
 
 _managed = for_members(Ability.MANAGE)

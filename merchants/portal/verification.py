@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django import forms
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from config.errors import DomainError, NotFound
@@ -87,7 +88,8 @@ class Step:
     def address(self) -> str:
         """Return where a code goes, as much of it as its owner recognises."""
         name, _at, host = self.request.user.email.rpartition("@")
-        return f"{name[:2]}***@{host}" if host else ""
+        shown = f"{name[:2]}***@{host}" if host else ""
+        return format_html('<span translate="no">{}</span>', shown)
 
     @property
     def place(self) -> int:

@@ -197,10 +197,11 @@ def abilities_now(*, merchant_id: int, user: User) -> frozenset[Ability]:
     return frozenset() if member is None else member.abilities
 
 
-def require(*, merchant_id: int, user: User, ability: Ability) -> None:
-    """Raise Forbidden unless the user `may`. Rule: MER-7."""
-    if not may(merchant_id=merchant_id, user=user, ability=ability):
-        raise Forbidden(_("Your role does not allow this: %(what)s.") % {"what": ability.label})
+def require(*, merchant_id: int, user: User, ability: Ability | tuple[Ability, ...]) -> None:
+    """Raise Forbidden unless the user has the ability, or one of several, now. Rule: MER-7."""
+    wanted = ability if isinstance(ability, tuple) else (ability,)
+    if not abilities_now(merchant_id=merchant_id, user=user).intersection(wanted):
+        raise Forbidden(_("Your role does not allow this: %(what)s.") % {"what": wanted[0].label})
 
 
 def _record(

@@ -10,7 +10,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from config.errors import NotFound
-from foundation import canonical
 from foundation.models import User
 from foundation.money import Money
 from merchants.models import Ability, ApiKey, Merchant
@@ -28,14 +27,14 @@ OVERLAPS: Final = (timedelta(0), timedelta(days=1), timedelta(days=7), timedelta
 def meant(
     *, name: str, scopes: Sequence[str], networks: Sequence[str], expires_at: datetime | None
 ) -> str:
-    """Return how a verification token names the key that is to be made: all of it, hashed."""
+    """Return how a token names the key that is to be made: its name, and a hash of all of it."""
     content = {
         "name": name,
         "scopes": sorted(scopes),
         "networks": list(networks),
         "expires_at": None if expires_at is None else expires_at.isoformat(),
     }
-    return canonical.sha256(content).hex()
+    return tokens.payee_of(name, content)
 
 
 def create(

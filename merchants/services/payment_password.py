@@ -30,7 +30,10 @@ from merchants.services import verification_token as tokens
 MAX_FAILURES: Final = 5
 LOCKED_FOR: Final = timedelta(hours=24)
 NAME: Final = "payment_password"
+SET: Final = "payment_password.set"  # as verification tokens name it
+CHANGE: Final = "payment_password.change"
 RESET: Final = "payment_password.reset"
+WHO: Final = (Ability.WITHDRAW, Ability.MANAGE)  # whose acts the matrix asks it for
 _SHAPE: Final = re.compile(r"[0-9]{6,12}")
 _COMMON: Final = frozenset(
     """
@@ -65,14 +68,21 @@ class PaymentPasswordNotSet(DomainError):
     code = "payment_password_not_set"
 
 
+class PaymentPasswordKnown(DomainError):
+    """This person has a payment password with this merchant; it is changed or reset, not set."""
+
+    code = "payment_password_known"
+
+
 def set_password(*, merchant_id: int, user: User, payment_password: str, at: datetime) -> None:
     """
     Set or replace a payment password; failures and lock end.
 
-    The caller has proved who the person is. Raises: PaymentPasswordWeak; Forbidden for somebody who
-    may not withdraw. Rule: VER-4 (docs/rules/verification.md).
+    The caller has proved who the person is (an operator on the server; the portal goes by
+    `replace`). Raises: PaymentPasswordWeak; Forbidden for somebody who neither withdraws nor
+    manages. Rule: VER-4 (docs/rules/verification.md).
     """
-    memberships.require(merchant_id=merchant_id, user=user, ability=Ability.WITHDRAW)
+    memberships.require(merchant_id=merchant_id, user=user, ability=WHO)
     require_strong(payment_password)
     fresh = hashed(payment_password)
     with transaction.atomic():
@@ -96,12 +106,15 @@ def set_password(*, merchant_id: int, user: User, payment_password: str, at: dat
         )
 
 
-def reset(*, merchant_id: int, user: User, hashed: str, token: str, at: datetime) -> None:
+def replace(
+    *, merchant_id: int, user: User, operation: str, hashed: str, token: str, at: datetime
+) -> None:
     """
-    Put the hash of a new payment password in place of one that was forgotten; the lock ends.
+    Set, change or reset (`operation`) a payment password by its hash; failures and lock end.
 
-    The token is used up in the same transaction. Raises: TokenRefused, Forbidden,
-    PaymentPasswordNotSet. Rule: VER-13.
+    The token is used up in the same transaction. Only who has none sets one, and only who has one
+    changes or resets it, so the proofs of one are none for the other.
+    Raises: TokenRefused, Forbidden, PaymentPasswordNotSet, PaymentPasswordKnown. Rule: VER-13.
     """
     with transaction.atomic():
         actor.stamp_transaction()
@@ -109,23 +122,30 @@ def reset(*, merchant_id: int, user: User, hashed: str, token: str, at: datetime
             merchant_id=merchant_id,
             user=user,
             token=token,
-            operation=RESET,
+            operation=operation,
             amount=Money(0, "CNY"),
             payee=str(user.pk),
             at=at,
         )
-        changed = PaymentPassword.objects.filter(merchant_id=merchant_id, user=user).update(
-            password_hash=hashed,
-            pepper="",  # found at its first use: it may have changed since the hash was made
-            failed_count=0,
-            locked_until=None,
-            changed_at=at,
-        )
-        if not changed:
+        own = PaymentPassword.objects.filter(merchant_id=merchant_id, user=user)
+        fresh = {
+            "password_hash": hashed,
+            "pepper": "",  # found at its first use: it may have changed since the hash was made
+            "failed_count": 0,
+            "locked_until": None,
+            "changed_at": at,
+        }
+        if operation == SET:
+            made = PaymentPassword(merchant_id=merchant_id, user=user, **fresh)
+            if own.exists() or not PaymentPassword.objects.bulk_create(
+                [made], ignore_conflicts=True
+            ):
+                raise PaymentPasswordKnown(_("There is a payment password already."))
+        elif not own.update(**fresh):
             raise PaymentPasswordNotSet(_("Set a payment password first."))
         audit.record(
             merchant_id=merchant_id,
-            action=RESET,
+            action=operation,
             object_kind="user",
             object_id=str(user.pk),
         )

@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime
+from typing import Any, Final
 
 from django.db import IntegrityError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.utils.translation import gettext as _
 
 from config.errors import DomainError
-from foundation import registries
+from foundation import canonical, registries
 from foundation.models import User
 from foundation.money import Money
 from merchants.models import Ability, VerificationRequest, VerificationToken
 from merchants.models.verification import TOKEN_LIFETIME
 from merchants.services import membership as memberships
 from merchants.services import verification_rule as rules
+
+_WORDS: Final = 35  # of a payee of 100 characters; the rest is the hash
 
 
 class RequestClosed(DomainError):
@@ -135,8 +138,24 @@ def later_of(*, merchant_id: int, token_id: int) -> tuple[str, ...]:
 
 def require_able(*, merchant_id: int, user: User, operation: str) -> None:
     """Raise Forbidden unless the person's role with the merchant includes the operation, now."""
-    ability = Ability(registries.verified_operations.get(operation).ability)
-    memberships.require(merchant_id=merchant_id, user=user, ability=ability)
+    declared = registries.verified_operations.get(operation)
+    abilities = tuple(Ability(one) for one in declared.abilities)
+    memberships.require(merchant_id=merchant_id, user=user, ability=abilities)
+
+
+def payee_of(words: str, content: Any) -> str:
+    """
+    Name an act that pays nobody for its token: words for people, and a hash of all it does.
+
+    `payee_words` gives the words back. `content` is of strings, integers, lists and mappings.
+    """
+    shown = "".join(letter for letter in words if letter.isprintable())
+    return f"{shown[:_WORDS]} {canonical.sha256(content).hex()}"
+
+
+def payee_words(*, merchant_id: int, payee: str) -> str:
+    """Return the words of a payee that `payee_of` made (VerifiedOperation.payee)."""
+    return payee.rpartition(" ")[0]
 
 
 def closed() -> RequestClosed:

@@ -119,7 +119,7 @@ def _payee_title(*, merchant_id: int, payee: str) -> str:
 
 
 VERIFIED: Final = VerifiedOperation(
-    OPERATION, gettext_lazy("withdraw"), Ability.WITHDRAW, payee=_payee_title
+    OPERATION, gettext_lazy("withdraw"), (Ability.WITHDRAW,), payee=_payee_title
 )
 
 

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from foundation import clock
 from foundation.models import User
 from foundation.services import outbox
-from merchants.models import Invitation, Membership
+from merchants.models import Invitation, Membership, VerificationRequest
 from merchants.services import invitation as invitations
 from tests.browser.conftest import Watched
 from tests.browser.test_portal import DESK, PHONE
 from tests.factories import portal
 from tests.factories.second_factor import Telephone
+from tests.factories.verification import code
 from tests.servers import serving
 
 pytestmark = pytest.mark.browser
@@ -62,6 +64,19 @@ class Reader:
         self.page.fill("[name=password]", portal.PASSWORD)
         self.page.keyboard.press("Enter")
         self.page.wait_for_url("**/portal/*/")
+
+    def proves(self) -> None:
+        """Send the form, then give the payment password and the code of the e-mail."""
+        self.page.click("main .btn-accent")
+        self.page.wait_for_selector("[name=payment_password]")
+        self.looks_right()
+        self.page.fill("[name=payment_password]", portal.PAYMENT_PASSWORD)
+        self.page.click("main .btn-accent")
+        self.page.wait_for_selector("[name=one_time_code]")
+        self.looks_right()
+        request = VerificationRequest.objects.latest("id")
+        self.page.fill("[name=one_time_code]", code(request, clock.now()))
+        self.page.click("main .btn-accent")
 
     def looks_right(self) -> None:
         """No fault of the browser, nothing wider than the window, one language."""
@@ -108,14 +123,14 @@ class TestPeople:
         owner.page.fill("[name=name]", "库管" if language == "zh-hans" else "Till")
         owner.page.check("[name=abilities] >> nth=1")
         owner.looks_right()
-        owner.page.click("main .btn-accent")
+        owner.proves()
         owner.page.wait_for_selector("#roles")
         owner.page.goto(f"{owner.server}{base}/people/invite")
         owner.page.fill("[name=name]", "Eve")
         owner.page.fill("[name=email]", "eve@example.com")
         owner.page.select_option("[name=role]", "FINANCE")
         owner.looks_right()
-        owner.page.click("main .btn-accent")
+        owner.proves()
         owner.page.wait_for_selector("#invitations")
         owner.looks_right()
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core import mail
+from django.test import Client
 
 from foundation.money import Money
 from foundation.services import approval as approvals
@@ -65,6 +66,23 @@ def member(**fields: Any) -> Membership:
         merchant_id=made.merchant_id, user=made.user, payment_password=PIN, at=NOON
     )
     return made
+
+
+def prove(client: Client, address: str, given: dict[str, Any], password: str = PIN) -> Any:
+    """Send a form and then each proof that its pages ask for; return the last answer."""
+    answer = client.post(address, given)
+    for _step in range(4):
+        step = answer.context.get("step") if answer.context else None
+        if step is None or step.problems or answer.context.get("made"):
+            return answer
+        unseen = given
+        if "sealed" in answer.context:
+            unseen = {"sealed": answer.context["sealed"], "replaces": given.get("replaces", "")}
+        proofs = {"verification": step.request.number, "step": "confirm"}
+        for name in step.form.fields:
+            proofs[name] = password if name == "payment_password" else code(step.request, step.at)
+        answer = client.post(address, unseen | proofs)
+    return answer
 
 
 def ask(one: Membership, at: datetime = NOON, **changed: Any) -> VerificationRequest:

@@ -10,13 +10,16 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
+from foundation import clock
 from foundation.models import User
 from foundation.services import outbox
 from merchants.models import CustomRole, Invitation, Membership, Merchant
+from merchants.services import payment_password as payment_passwords
 from tests.factories import portal
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import MerchantFactory
 from tests.factories.second_factor import Telephone
+from tests.factories.verification import PIN, prove
 
 pytestmark = pytest.mark.django_db
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -30,15 +33,19 @@ def merchant() -> Merchant:
 
 @pytest.fixture
 def owner(merchant: Merchant, client: Client) -> User:
-    """An owner, signed in."""
-    user = portal.member(merchant, language="en")
+    """An owner with a payment password, signed in."""
+    user = portal.member(merchant, language="en", email="owner@example.com")
+    payment_passwords.set_password(
+        merchant_id=merchant.id, user=user, payment_password=PIN, at=clock.now()
+    )
     client.force_login(user, BACKEND)
     return user
 
 
 def invited(client: Client, merchant: Merchant, role: str = "FINANCE") -> str:
     """Invite Eve on the page, and return the path of the link she gets."""
-    answer = client.post(
+    answer = prove(
+        client,
         reverse("portal:invite", args=[merchant.id]),
         {"name": "Eve", "email": "eve@example.com", "role": role},
     )
@@ -174,37 +181,41 @@ class TestPeople:
     def test_get_another_role_and_are_switched_off(self, client, merchant, owner) -> None:
         dan = portal.member(merchant, Membership.Role.VIEWER)
         page = reverse("portal:person", args=[merchant.id, dan.pk])
-        client.post(
+        prove(
+            client,
             reverse("portal:role_new", args=[merchant.id]),
             {"name": "Till", "abilities": ["see_payments"]},
         )
         role = CustomRole.objects.get()
 
-        client.post(page, {"role": f"CUSTOM:{role.id}"})
+        prove(client, page, {"role": f"CUSTOM:{role.id}"})
         assert Membership.objects.get(user=dan).custom_role == role
         client.post(reverse("portal:person_off", args=[merchant.id, dan.pk]))
         assert not Membership.objects.get(user=dan).active
-        client.post(page, {"role": "CASHIER"})
+        prove(client, page, {"role": "CASHIER"})
         back = Membership.objects.get(user=dan)
         assert (back.active, back.role, back.custom_role) == (True, "CASHIER", None)
 
     def test_of_a_custom_role_see_what_it_includes(self, client, merchant, owner) -> None:
-        client.post(
+        prove(
+            client,
             reverse("portal:role_new", args=[merchant.id]),
             {"name": "Books", "abilities": ["see_balances"]},
         )
         dan = portal.member(merchant, Membership.Role.VIEWER)
         role = CustomRole.objects.get()
-        client.post(
-            reverse("portal:person", args=[merchant.id, dan.pk]), {"role": f"CUSTOM:{role.id}"}
+        prove(
+            client,
+            reverse("portal:person", args=[merchant.id, dan.pk]),
+            {"role": f"CUSTOM:{role.id}"},
         )
         theirs = Client()
         theirs.force_login(dan, BACKEND)
 
         assert theirs.get(reverse("portal:home", args=[merchant.id])).status_code == 200
         assert theirs.get(reverse("portal:people", args=[merchant.id])).status_code == 403
-        client.post(reverse("portal:role", args=[merchant.id, role.id]),
-                    {"abilities": ["see_payments"], "active": "on"})  # fmt: skip
+        prove(client, reverse("portal:role", args=[merchant.id, role.id]),
+              {"abilities": ["see_payments"], "active": "on"})  # fmt: skip
         assert theirs.get(reverse("portal:home", args=[merchant.id])).status_code == 403
 
     def test_are_refused_what_the_rules_refuse_in_a_sentence(self, client, merchant, owner) -> None:
