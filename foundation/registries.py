@@ -258,6 +258,8 @@ class MenuEntry:
 
 second_factor_rules: Registry[Callable[[User], bool]] = Registry("second_factor_rules")
 approval_actions: Registry[ApprovalAction] = Registry("approval_actions")
+# Persons who act for whom a proposal is about: none of them decides on it (AP-12).
+approval_insiders: Registry[Callable[[Approval], frozenset[str]]] = Registry("approval_insiders")
 invariant_checks: Registry[Callable[[], Iterable[Finding]]] = Registry("invariant_checks")
 append_only_tables: Registry[tuple[str, ...]] = Registry("append_only_tables")
 day_close_steps: Registry[DayCloseStep] = Registry("day_close_steps")

@@ -44,6 +44,7 @@ class MerchantsConfig(AppConfig):
         ):
             registries.approval_actions.register(action.name, action)
         registries.second_factor_rules.register("merchants", membership.needs_second_factor)
+        registries.approval_insiders.register("merchants", membership.insiders_of)
         registries.lifecycle_listeners.register("merchants.invitation", invitation.invite_owner)
         for title, name in (
             (_("Bank accounts"), "portal:bank_accounts"),

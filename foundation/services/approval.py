@@ -42,7 +42,7 @@ class CheckerNotAllowed(Forbidden):
 
 
 class CheckerGains(Forbidden):
-    """The checker is somebody the proposal is in favour of."""
+    """The checker is somebody the proposal is in favour of, or acts for who it is about."""
 
     code = "checker_gains"
 
@@ -276,9 +276,11 @@ def _require_checker(approval: Approval, checker: User, at: datetime) -> Delegat
     if approval.maker_person_id == checker.person_id:
         raise SelfApprovalForbidden(_("You made this proposal; another person must decide."))
     action = registries.approval_actions.get(approval.action)
-    gain = action.gains(approval)
+    gain = action.gains(approval).union(*(of(approval) for of in registries.approval_insiders))
     if str(checker.person_id) in gain:
-        raise CheckerGains(_("This proposal is in your favour; another person must decide."))
+        raise CheckerGains(
+            _("This proposal is in your favour, or about a merchant for which you act.")
+        )
     spoken = {
         person
         for decision in _decisions(approval)
@@ -296,9 +298,11 @@ def _require_checker(approval: Approval, checker: User, at: datetime) -> Delegat
         raise SelfApprovalForbidden(
             _("Your right comes from who made this proposal; another person must decide.")
         )
-    for one in others:
-        person = one.delegator_person_id
-        if person not in spoken and str(person) not in gain:
+    impartial = [one for one in others if str(one.delegator_person_id) not in gain]
+    if not impartial:
+        raise CheckerGains(_("Your right comes from somebody in whose favour this proposal is."))
+    for one in impartial:
+        if one.delegator_person_id not in spoken:
             return one
     raise AlreadyDecided(_("The right that was lent to you was used here already."))
 

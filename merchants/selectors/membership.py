@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from django.conf import settings
 from django.db.models import QuerySet
 
-from foundation.models import User
+from foundation.models import Approval, User
 from merchants.models import Ability, Membership
 
 STRONG: Final = frozenset({Ability.WITHDRAW, Ability.MANAGE})
@@ -39,6 +40,21 @@ def needs_second_factor(user: User) -> bool:
         or (own.role == Membership.Role.CUSTOM and own.abilities & STRONG)
         for own in held
     )
+
+
+def insiders(merchant_ids: Iterable[int]) -> frozenset[str]:
+    """
+    Return the ids of the persons who act or acted for one of these merchants.
+
+    Who left is one still: a key he made may live. Rule: AP-12 (docs/rules/approvals.md).
+    """
+    held = Membership.objects.filter(merchant_id__in=list(merchant_ids))
+    return frozenset(str(one) for one in held.values_list("user__person_id", flat=True))
+
+
+def insiders_of(approval: Approval) -> frozenset[str]:
+    """Return the insiders of the merchant in whose book a proposal lies."""
+    return insiders([approval.merchant_id])
 
 
 def people_of(*, merchant_id: int) -> QuerySet[Membership]:

@@ -21,6 +21,7 @@ from foundation.selectors.house import house_id
 from foundation.services import approval as approvals
 from foundation.services.attachment import NewAttachment
 from merchants.models import Merchant
+from merchants.selectors import membership as memberships
 from merchants.selectors import merchant_state as states
 from merchants.selectors.merchant_state import Standing
 
@@ -243,6 +244,13 @@ def describe(approval: Approval) -> str:
     return many[approval.action] % {"count": count}
 
 
+def _gains(approval: Approval) -> frozenset[str]:
+    """Return who acts for a merchant of the list; the list itself lies in the house's book."""
+    numbers = [line.rsplit(" ", 1)[0] for line in approval.after["merchants"]]
+    found = Merchant.objects.filter(merchant_no__in=numbers)
+    return memberships.insiders(found.values_list("id", flat=True))
+
+
 def _page(approval: Approval) -> str:
     """Return the merchant's page, or that of the list in the proposal."""
     if approval.after["count"] == 1:
@@ -258,6 +266,7 @@ def _action(name: str, title: str | Promise, risk: Risk) -> ApprovalAction:
         permission="merchants.approve_merchantstate",
         title=title,
         risk=risk,
+        gains=_gains,
         page=_page,
     )
 

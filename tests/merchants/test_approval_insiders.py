@@ -1,0 +1,123 @@
+"""Who acts for a merchant decides on nothing about it: not through a program's key either."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import IntegrityError, transaction
+
+from foundation import sql
+from foundation.models import Approval, Person, User
+from foundation.services import approval as approvals
+from foundation.services import delegation as delegations
+from merchants.models import Membership, Merchant
+from merchants.services import bank_account as bank_accounts
+from merchants.services import membership as memberships
+from merchants.services import merchant_state as states
+from tests.factories import merchant_state as make
+from tests.factories.approval import approve
+from tests.factories.foundation import PersonFactory, UserFactory
+from tests.factories.merchant_state import AT
+from tests.factories.merchants import BankAccountFactory, MembershipFactory, MerchantFactory
+
+pytestmark = pytest.mark.django_db
+DECIDE = "merchants.approve_bankaccount"
+
+
+def both(merchant: Merchant) -> tuple[User, User]:
+    """Return the two accounts of one person: the merchant's, and that of staff."""
+    person: Person = PersonFactory()
+    own: User = UserFactory(person=person)
+    MembershipFactory(merchant=merchant, user=own, role=Membership.Role.OWNER)
+    return own, UserFactory(person=person, is_staff=True, is_superuser=True)
+
+
+def proposal(merchant: Merchant) -> Approval:
+    """Return what somebody else asked for: to pay this merchant to an account."""
+    account = BankAccountFactory(merchant=merchant, status="UNVERIFIED", approved_payee=False)
+    return bank_accounts.propose(
+        merchant_id=merchant.id,
+        bank_account_id=account.id,
+        approved_payee=True,
+        reason="asked for",
+        maker=UserFactory(),
+        at=AT,
+        expires_at=AT + states.LASTS,
+    )
+
+
+def decide(approval: Approval, checker: User, *, yes: bool = True) -> Approval:
+    return approvals.decide(
+        approval_id=approval.id,
+        merchant_id=approval.merchant_id,
+        checker=checker,
+        approve=yes,
+        reason="",
+        seen_sha256=approval.content_sha256,
+        at=AT,
+    )
+
+
+class TestWhoActsForTheMerchant:
+    @pytest.mark.parametrize("left", [False, True])
+    def test_decides_on_nothing_of_its(self, left):
+        merchant = MerchantFactory()
+        own, staff = both(merchant)
+        approval = proposal(merchant)
+        if left:
+            memberships.revoke(merchant_id=merchant.id, user=own)
+
+        for yes in (True, False):
+            with pytest.raises(approvals.CheckerGains):
+                decide(approval, staff, yes=yes)
+
+        assert approve(approval, at=AT).state == "APPROVED"
+
+    def test_decides_on_another_merchants(self):
+        _own, staff = both(MerchantFactory())
+
+        assert decide(proposal(MerchantFactory()), staff).state == "APPROVED"
+
+    def test_decides_on_no_list_it_is_in(self):
+        merchant, other = MerchantFactory(), MerchantFactory()
+        _own, staff = both(merchant)
+        approval = make.propose(states.FREEZE, other.merchant_no, merchant.merchant_no)
+
+        with pytest.raises(approvals.CheckerGains):
+            decide(approval, staff)
+
+        assert approve(approval, at=AT).state == "APPROVED"
+
+    def test_lends_no_right_to_decide(self):
+        merchant = MerchantFactory()
+        _own, staff = both(merchant)
+        deputy = UserFactory(is_staff=True)
+        see = Permission.objects.get(codename="view_approval")
+        deputy.user_permissions.add(see)
+        lent = delegations.propose(
+            delegator=staff,
+            delegate=deputy,
+            permission=DECIDE,
+            starts_at=AT,
+            ends_at=AT + states.LASTS,
+            reason="holiday",
+            at=AT,
+        )
+        approve(lent, at=AT)
+        deputy = User.objects.get(pk=deputy.pk)
+
+        with pytest.raises(approvals.CheckerGains):
+            decide(proposal(merchant), deputy)
+        assert decide(proposal(MerchantFactory()), deputy).state == "APPROVED"
+
+    def test_is_refused_by_the_database_too(self):
+        merchant = MerchantFactory()
+        _own, staff = both(merchant)
+        approval = proposal(merchant)
+
+        with pytest.raises(IntegrityError, match="approval_insider"), transaction.atomic():
+            sql.execute(
+                "INSERT INTO foundation_approval_decision (merchant_id, approval_id, checker_id,"
+                " checker_person_id, maker_person_id, approves, reason, content_sha256, decided_at,"
+                " actor, request_id) VALUES (%s, %s, %s, %s, %s, true, '', %s, %s, '', '')",
+                [merchant.id, approval.id, staff.pk, staff.person_id, approval.maker_person_id,
+                 approval.content_sha256, AT],
+            )  # fmt: skip
