@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from config.errors import Malformed
 
 MAX_MINOR: Final = 10**15  # the largest amount that is taken in or stored, in minor units
+MAX_WHOLE_DIGITS: Final = 14  # before the decimal point: the limit of currencies without decimals
 
 # ISO 4217 exponents that are not 2. A currency that is in neither set is unknown and refused.
 _EXPONENTS: Final = {
@@ -37,7 +38,7 @@ _TWO: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 CURRENCIES: Final[dict[str, int]] = {**dict.fromkeys(sorted(_TWO), 2), **_EXPONENTS}
-_TEXT: Final = re.compile(r"[0-9]{1,14}(\.[0-9]+)?")
+_TEXT: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 class CurrencyMismatch(Exception):
@@ -63,6 +64,15 @@ def exponent(currency: str) -> int:
     except KeyError:
         message = _("%(currency)s is not a known currency.") % {"currency": repr(currency)}
         raise CurrencyUnknown(message) from None
+
+
+def most_minor(currency: str) -> int:
+    """
+    Return the largest amount that any door takes in, in minor units: what a file can say too.
+
+    10^15, and 99,999,999,999,999 where there are no decimals (JPY). Raises CurrencyUnknown.
+    """
+    return min(MAX_MINOR, int("9" * (MAX_WHOLE_DIGITS + exponent(currency))))
 
 
 def round_half_up(exact: Decimal) -> int:
@@ -116,10 +126,12 @@ class Money:
                 _("%(text)s has more decimals than %(currency)s allows (%(decimals)s).")
                 % {"text": repr(text), "currency": currency, "decimals": decimals}
             )
-        minor = int(whole) * 10**decimals + int((part + "0" * decimals)[:decimals] or "0")
-        if minor > MAX_MINOR:
+        if len(whole) > MAX_WHOLE_DIGITS or (
+            minor := int(whole) * 10**decimals + int((part + "0" * decimals)[:decimals] or "0")
+        ) > most_minor(currency):
+            shown = text if len(text) <= 40 else text[:39] + "…"
             raise AmountMalformed(
-                _("%(text)s is larger than any amount we keep.") % {"text": repr(text)}
+                _("%(text)s is larger than any amount we keep.") % {"text": repr(shown)}
             )
         return cls(minor, currency)
 

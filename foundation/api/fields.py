@@ -98,7 +98,11 @@ class StrictUUID(serializers.UUIDField):
 
 
 class MinorUnits(serializers.IntegerField):
-    """An amount: a JSON integer of the minor unit, 1 to 10^15. No text, float or boolean."""
+    """
+    An amount: a JSON integer of the minor unit, 1 to 10^15. No text, float or boolean.
+
+    Currencies without decimals end lower (`money.most_minor`); the service knows the currency.
+    """
 
     default_error_messages = {"not_an_integer": _("An integer of the minor unit is needed.")}
 

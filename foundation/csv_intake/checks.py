@@ -135,7 +135,8 @@ def amount(column: str, *, exponent: str = "currency.exponent", zero: bool = Fal
     nothing = f"ltrim(s.{column}, '0.') = ''"
     checks = (
         _empty(column),
-        Check("amount_malformed", f"{shape} OR length({whole}) > 14"),
+        Check("amount_malformed", shape),
+        Check("amount_too_large", f"length({whole}) > {money.MAX_WHOLE_DIGITS}"),
         Check("too_many_decimals", f"length({part}) > {exponent}"),
         Check("amount_too_large", f"length({whole}) > 11 AND {minor} > {money.MAX_MINOR}"),
         *([] if zero else [Check("amount_zero", nothing)]),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from config.errors import DomainError, Forbidden, Malformed, NotFound
 from foundation import actor, clock, sql
 from foundation.models import User
-from foundation.money import MAX_MINOR, Money
+from foundation.money import Money, most_minor
 from foundation.retry import retried
 from foundation.verification import VerifiedOperation
 from ledger.services import account as accounts
@@ -143,8 +143,10 @@ def request(
     """
     if not _ORDER_NO.fullmatch(order_no):
         raise OrderNumberMalformed(_("The order number is malformed."), field="order_no")
-    if not 0 < amount.minor <= MAX_MINOR:
+    if amount.minor <= 0:
         raise AmountRefused(_("The amount must be more than nothing."), field="amount")
+    if amount.minor > most_minor(amount.currency):
+        raise AmountRefused(_("Larger than any amount we keep."), field="amount")
 
     def once() -> Withdrawal:
         with transaction.atomic(durable=True):

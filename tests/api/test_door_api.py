@@ -235,6 +235,21 @@ class TestPayments:
         assert sent == [each["payment_no"] for each in many[:1000]]
         assert Payment.objects.count() == 1000
 
+    @pytest.mark.parametrize(("minor", "currency"), [(10**15, "KWD"), (10**14 - 1, "JPY")])
+    def test_can_be_as_large_as_any_amount_that_is_kept(self, minor: int, currency: str) -> None:
+        merchant, caller = MerchantFactory(), Caller(None)
+        large = PAYMENT | {"merchant_no": merchant.merchant_no, "currency": currency}
+
+        more = caller.post("payments", large | {"amount_minor": minor + 1}, key="k-2")
+        taken = caller.post("payments", large | {"amount_minor": minor})
+
+        assert more.status_code == 400
+        (wrong,) = more.json()["errors"]
+        assert wrong["field"] == "amount_minor"
+        assert wrong["reason"] in ("amount_too_large", "max_value")
+        assert taken.json()["payments"][0]["amount_minor"] == minor
+        assert Payment.objects.get().amount_minor == minor
+
 
 @pytest.mark.django_db
 class TestRefusals:

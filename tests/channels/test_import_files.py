@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[bytes, list[tuple[int, str, str]]]] = {
             "Infinity": "amount_malformed", "1_000": "amount_malformed", " 1": "amount_malformed",
             '"1,000.00"': "amount_malformed", "¥1": "amount_malformed", "１２": "amount_malformed",
             "١": "amount_malformed", "1.2.3": "amount_malformed", "1 ": "amount_malformed",
-            "100000000000000": "amount_malformed", "1.234": "too_many_decimals",
+            "100000000000000": "amount_too_large", "1.234": "too_many_decimals",
         }.items()
     },
     **{

@@ -101,6 +101,10 @@ class TestRequest:
         with pytest.raises(withdrawals.AmountRefused):
             make.request(make.payee(), minor)
 
+    def test_refuses_more_yen_than_a_file_could_say(self):
+        with pytest.raises(withdrawals.AmountRefused, match=r"Larger|超出|大"):
+            make.request(make.payee(0, currency="JPY"), 10**14)
+
     @pytest.mark.parametrize("order_no", ["", " A", "A B", "-A", "A" * 65, "订单", "A\n"])
     def test_refuses_malformed_order_numbers(self, order_no):
         with pytest.raises(withdrawals.OrderNumberMalformed):
