@@ -16,21 +16,15 @@ class SettlementConfig(AppConfig):
         from settlement.selectors import cause_number, invariants
         from settlement.selectors import payout_invariants as payouts
         from settlement.services import (
-            due,
             payout_channel,
             payout_decision,
             payout_journal,
-            schedule,
             standing_instruction,
             withdrawal,
             withdrawal_review,
         )
 
-        registries.lifecycle_listeners.register("settlement.schedule", schedule.on_new_merchants)
-        registries.lifecycle_listeners.register("settlement.due", due.on_calendar_year_loaded)
-        followed = standing_instruction.on_bank_account
-        registries.lifecycle_listeners.register("settlement.standing_instruction", followed)
-        registries.fact_listeners.register("settlement.due", due.on_facts_booked)
+        _listen()
         registries.invariant_checks.register("I8", invariants.single_lines)
         registries.invariant_checks.register("S1", invariants.explained_pending)
         registries.invariant_checks.register("S2", invariants.bounded_positions)
@@ -70,3 +64,16 @@ class SettlementConfig(AppConfig):
         from settlement.admin import menu
 
         menu.fill()
+
+
+def _listen() -> None:
+    """React to what lower floors announce in the life of a merchant and of its facts."""
+    from foundation import registries
+    from settlement.services import due, run, schedule, standing_instruction
+
+    registries.lifecycle_listeners.register("settlement.schedule", schedule.on_new_merchants)
+    registries.lifecycle_listeners.register("settlement.due", due.on_calendar_year_loaded)
+    followed = standing_instruction.on_bank_account
+    registries.lifecycle_listeners.register("settlement.standing_instruction", followed)
+    registries.lifecycle_listeners.register("settlement.run", run.on_merchants_restored)
+    registries.fact_listeners.register("settlement.due", due.on_facts_booked)

@@ -146,8 +146,9 @@ def propose_page(request: HttpRequest) -> HttpResponse:
         title=_("Freeze, restrict, restore merchants"),
         intro=_(
             "One proposal for the whole list; another person decides on exactly this list. Payments"
-            " of a frozen or restricted merchant are still recorded and settled to its balance,"
-            " and nothing is paid out of it."
+            " of a frozen or restricted merchant are still recorded and nothing is paid out of it."
+            " What a restricted one has due is settled to its balance; a frozen one's waits until"
+            " it is restored."
         ),
         button=_("Propose"),
         form=form,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,6 +20,7 @@ from config.errors import DomainError
 from foundation import clock
 from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin
+from merchants.models import Merchant
 from settlement.admin.item import FACT
 from settlement.models import Due, Position, Schedule
 from settlement.selectors import due as dues
@@ -42,9 +44,12 @@ class ReleaseForm(forms.Form):
     due_date = forms.DateField(label=_("due date"))
 
 
+FROZEN: Final = Q(merchant__status=Merchant.Status.FROZEN)
+
+
 def _behind() -> Q:
-    """Positions with something due on a day that has ended."""
-    return Q(open_from__lt=clock.business_date(clock.now()))
+    """Positions with something due on a day that has ended; what waits for a freeze is not."""
+    return Q(open_from__lt=clock.business_date(clock.now())) & ~FROZEN
 
 
 @admin.register(Due)
@@ -111,7 +116,12 @@ class PositionAdmin(KeysetAdmin):
         filters.choices(
             "state",
             _("state"),
-            {"behind": filters.Choice(_("a day has ended unsettled"), _behind)},
+            {
+                "behind": filters.Choice(_("a day has ended unsettled"), _behind),
+                "frozen": filters.Choice(
+                    _("the merchant is frozen"), FROZEN & Q(open_from__isnull=False)
+                ),
+            },
         ),
         filters.merchant(),
     )

@@ -13,6 +13,8 @@ from foundation import clock
 from foundation.models import User
 from foundation.money import Money
 from foundation.registries import WorkItem
+from ledger.models import Account
+from merchants.models import Merchant
 from settlement.models import (
     BankLine,
     Exposure,
@@ -124,7 +126,9 @@ def by_hand(user: User) -> Iterable[WorkItem]:
 
 def overdue(user: User) -> Iterable[WorkItem]:
     """Merchants with something due on a day that has ended and is not settled."""
-    behind = Position.objects.filter(open_from__lt=clock.business_date(clock.now()))
+    behind = Position.objects.filter(open_from__lt=clock.business_date(clock.now())).exclude(
+        merchant__status=Merchant.Status.FROZEN
+    )
     found = behind.aggregate(many=Count("merchant", distinct=True), since=Min("open_from"))
     if found["many"]:
         yield WorkItem(
@@ -133,6 +137,29 @@ def overdue(user: User) -> Iterable[WorkItem]:
             oldest_at=clock.begins(found["since"]),
             at_stake=(),
             url=reverse("admin:settlement_position_changelist") + "?state=behind",
+            permission="settlement.view_position",
+        )
+
+
+def frozen(user: User) -> Iterable[WorkItem]:
+    """Frozen merchants with something to settle: it waits until they are restored (MST-6)."""
+    waiting = Position.objects.filter(
+        merchant__status=Merchant.Status.FROZEN, open_from__isnull=False
+    )
+    found = waiting.aggregate(many=Count("merchant", distinct=True), since=Min("open_from"))
+    if found["many"]:
+        pending = Account.objects.filter(
+            merchant__status=Merchant.Status.FROZEN, kind="merchant_pending", balance_minor__gt=0
+        )
+        amounts = (
+            pending.values("currency").annotate(minor=Sum("balance_minor")).order_by("currency")
+        )
+        yield WorkItem(
+            title=_("Money to settle waits: its merchants are frozen"),
+            count=found["many"],
+            oldest_at=clock.begins(found["since"]),
+            at_stake=tuple(Money(int(row["minor"]), row["currency"]) for row in amounts),
+            url=reverse("admin:settlement_position_changelist") + "?state=frozen",
             permission="settlement.view_position",
         )
 
@@ -162,5 +189,6 @@ QUEUES: Final[dict[str, Callable[[User], Iterable[WorkItem]]]] = {
     "settlement.exposures": exposures,
     "settlement.by_hand": by_hand,
     "settlement.overdue": overdue,
+    "settlement.frozen": frozen,
     "settlement.unfinished": unfinished,
 }

@@ -15,8 +15,11 @@ DROP FUNCTION public.settlement_hold_kept();
 DROP TRIGGER standing_instruction_review ON public.settlement_standing_instruction;
 DROP FUNCTION public.settlement_standing_instruction_review();
 DROP FUNCTION public.settlement_require_payable(bigint, bigint, text);
+DROP FUNCTION public.settlement_require_merchant(bigint);
 """
 UNDO_PROOF = """
+DROP TRIGGER payout_leaves ON public.settlement_payout_attempt;
+DROP FUNCTION public.settlement_payout_leaves();
 DROP TRIGGER payout_begins ON public.settlement_payout_attempt;
 DROP FUNCTION public.settlement_payout_begins();
 DROP TRIGGER payout_pair ON public.settlement_withdrawal;

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from foundation import clock
 from foundation.money import Money
 from ledger.selectors import balance as balances
-from merchants.models import Ability
+from merchants.models import Ability, Merchant
 from merchants.portal.access import MemberRequest, for_members
 from settlement.models import Item
 from settlement.selectors import arrival as arrivals
@@ -44,7 +44,11 @@ def home(request: MemberRequest) -> HttpResponseBase:
     merchant_id = request.member.merchant_id
     today = clock.business_date(clock.now())
     positions = _positions(merchant_id)
-    coming = arrivals.upcoming(merchant_id=merchant_id, today=today)
+    coming = arrivals.upcoming(
+        merchant_id=merchant_id,
+        today=today,
+        frozen=request.member.merchant.status == Merchant.Status.FROZEN,
+    )
     for item in arrivals.in_settlement(merchant_id=merchant_id):
         positions[item.currency].items.append(item)
     for currency, position in positions.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
+from django.utils.translation import gettext as _
+
 from foundation import sql
 from foundation.money import Money
 from settlement.models import Item
@@ -25,18 +27,22 @@ class Arrival:
     explanation: str
     schedules: str = ""  # the codes that gave the day: "T1"
     and_later: bool = False
+    frozen: bool = False  # its merchant is: nothing arrives before it is restored
 
     @property
     def why(self) -> str:
         """The explanation in the reader's language, with the schedule: `by the schedule T1`."""
+        if self.frozen:
+            return _("It waits until the merchant is restored.")
         return f"{Explanation(self.explanation).label} {self.schedules}".rstrip()
 
 
-def upcoming(*, merchant_id: int, today: date) -> dict[str, list[Arrival]]:
+def upcoming(*, merchant_id: int, today: date, frozen: bool = False) -> dict[str, list[Arrival]]:
     """
     Return by currency what lies on no settlement line yet, by due date, undated last.
 
-    What was due before `today` and is not settled yet comes with the next run: its date is today.
+    What was due before `today` and is not settled yet comes with the next run: its date is today;
+    but what a `frozen` merchant has due by then waits without a day (MST-6).
     """
     found: dict[str, list[Arrival]] = {}
     for row in sql.rows(
@@ -57,9 +63,18 @@ def upcoming(*, merchant_id: int, today: date) -> dict[str, list[Arrival]]:
             )
         else:
             rows.append(
-                Arrival(row["due_date"], amount, row["count"], row["explanation"], row["schedules"])
+                _waiting(
+                    Arrival(
+                        row["due_date"], amount, row["count"], row["explanation"], row["schedules"]
+                    ),
+                    frozen=frozen and row["due_date"] == today,
+                )
             )
     return found
+
+
+def _waiting(arrival: Arrival, *, frozen: bool) -> Arrival:
+    return replace(arrival, due_date=None, frozen=True) if frozen else arrival
 
 
 def in_settlement(*, merchant_id: int, limit: int = 20) -> list[Item]:

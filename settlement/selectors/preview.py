@@ -27,5 +27,15 @@ def items(*, run_date: date) -> list[PreviewItem]:
 
     Payments and refunds that are stored but not cleared yet are not in it. Rule: SET-10.
     """
+    return _items(run_date, frozen=False)
+
+
+def passed_over(*, run_date: date) -> list[PreviewItem]:
+    """Return what the run leaves where it is because its merchant is frozen. Rule: MST-6."""
+    return _items(run_date, frozen=True)
+
+
+def _items(run_date: date, *, frozen: bool) -> list[PreviewItem]:
     statement = sql.load("settlement", "preview").format(open=sql.load("settlement", "due_open"))
-    return [PreviewItem(**row) for row in sql.rows(statement, {"run_date": run_date})]
+    found = sql.rows(statement, {"run_date": run_date, "frozen": frozen})
+    return [PreviewItem(**row) for row in found]

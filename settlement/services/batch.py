@@ -149,6 +149,7 @@ def _waiting_merchants(run: Run, batches: Sequence[Batch]) -> list[int]:
         "SELECT DISTINCT p.merchant_id FROM settlement_position p"
         " JOIN settlement_batch b ON b.id = ANY (%s) AND b.currency = p.currency"
         "  AND p.merchant_id BETWEEN b.merchant_from AND b.merchant_to"
+        " JOIN merchants_merchant m ON m.id = p.merchant_id AND m.status <> 'FROZEN'"
         " WHERE p.open_from <= %s OR p.has_at_once ORDER BY 1",
         [[batch.id for batch in batches], run.run_date],
     )
@@ -158,20 +159,33 @@ def _waiting_merchants(run: Run, batches: Sequence[Batch]) -> list[int]:
 def _lock_pending(
     run: Run, batches: Sequence[Batch], merchant_id: int | None
 ) -> tuple[list[int], list[str]]:
-    """Lock the pending accounts of a part; return their merchants and currencies."""
-    found = sql.rows(
-        "SELECT p.merchant_id, p.currency, a.id FROM settlement_position p"
+    """
+    Lock the merchants of a part that are not frozen, then their pending accounts; return merchants
+    and currencies. Who is frozen in this moment is passed over, or frozen after us (MST-6).
+    """
+    open_here = (
+        "settlement_position p"
         " JOIN settlement_batch b ON b.id = ANY (%(batches)s) AND b.currency = p.currency"
         "  AND p.merchant_id BETWEEN b.merchant_from AND b.merchant_to"
+        "  AND (p.open_from <= %(run_date)s OR p.has_at_once)"
+        "  AND (%(merchant_id)s::bigint IS NULL OR p.merchant_id = %(merchant_id)s)"
+    )
+    params = {
+        "batches": [batch.id for batch in batches],
+        "run_date": run.run_date,
+        "merchant_id": merchant_id,
+    }
+    settled = sql.rows(
+        "SELECT m.id FROM merchants_merchant m WHERE m.status <> 'FROZEN'"
+        f" AND m.id IN (SELECT p.merchant_id FROM {open_here}) ORDER BY m.id FOR SHARE OF m",
+        params,
+    )
+    found = sql.rows(
+        f"SELECT p.merchant_id, p.currency, a.id FROM {open_here}"
         " JOIN ledger_account a ON a.merchant_id = p.merchant_id AND a.kind = 'merchant_pending'"
         "  AND a.currency = p.currency AND a.ref_kind = '' AND a.ref_id = ''"
-        " WHERE (p.open_from <= %(run_date)s OR p.has_at_once)"
-        "  AND (%(merchant_id)s::bigint IS NULL OR p.merchant_id = %(merchant_id)s) ORDER BY a.id",
-        {
-            "batches": [batch.id for batch in batches],
-            "run_date": run.run_date,
-            "merchant_id": merchant_id,
-        },
+        " WHERE p.merchant_id = ANY (%(merchants)s) ORDER BY a.id",
+        params | {"merchants": [row["id"] for row in settled]},
     )
     sql.rows("SELECT count(*) FROM ledger_lock(%s::bigint[])", [[row["id"] for row in found]])
     return [row["merchant_id"] for row in found], [row["currency"] for row in found]

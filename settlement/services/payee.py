@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.errors import DomainError, NotFound
+from foundation import sql
 from merchants.models import BankAccount, Merchant
 from settlement.models import PayeeBlock, PayoutAttempt
+
+# In these a merchant withdraws and is paid; settlement_require_payable says the same (MST-5).
+PAYABLE: Final = (Merchant.Status.ACTIVE,)
 
 
 class MerchantNotActive(DomainError):
@@ -24,14 +29,28 @@ class PayeeRefused(DomainError):
     code = "payee_refused"
 
 
-def require_payable(*, merchant_id: int, bank_account_id: int) -> BankAccount:
-    """Return the bank account if merchant and account may be paid now. Raises as `request`."""
-    merchant = Merchant.objects.get(id=merchant_id)
-    if merchant.kind != Merchant.Kind.MERCHANT or merchant.status != Merchant.Status.ACTIVE:
+def require_merchant(*, merchant_id: int) -> None:
+    """
+    Refuse a merchant that may not be paid, and keep it as it is until the transaction ends: it is
+    frozen before this or after it. Raises MerchantNotActive. Rule: MST-5.
+    """
+    (found,) = sql.rows(
+        "SELECT merchant_no, kind, status FROM merchants_merchant WHERE id = %s FOR SHARE",
+        [merchant_id],
+    )
+    if found["kind"] != Merchant.Kind.MERCHANT or found["status"] not in PAYABLE:
         raise MerchantNotActive(
             _("%(merchant)s is %(status)s and cannot withdraw.")
-            % {"merchant": merchant.merchant_no, "status": merchant.get_status_display()}
+            % {
+                "merchant": found["merchant_no"],
+                "status": Merchant.Status(found["status"]).label,
+            }
         )
+
+
+def require_payable(*, merchant_id: int, bank_account_id: int) -> BankAccount:
+    """Return the bank account if merchant and account may be paid now. Raises as `request`."""
+    require_merchant(merchant_id=merchant_id)
     account = BankAccount.objects.filter(merchant_id=merchant_id, id=bank_account_id).first()
     if account is None:
         raise NotFound(_("There is no such bank account."))

@@ -8,15 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from channels.adapters.base import Adapter, Evidence, Kind, NothingLeft, Payee, PayoutOrder
 from config.errors import DomainError
-from foundation.models import OutboxMessage
 from foundation.retry import is_passing, retried
-from foundation.services import outbox
-from merchants.models import BankAccount, Merchant
+from merchants.models import BankAccount
 from settlement.models import PayoutAttempt, PayoutEvidence, Withdrawal
 from settlement.services import payee as payees
 from settlement.services import payout_case as cases
@@ -24,7 +22,6 @@ from settlement.services import payout_channel as channels
 from settlement.services.payout_result import apply_result
 from settlement.services.payout_verdict import Verdict, next_query
 from settlement.services.transition import (
-    PAY,
     born_attempt,
     lock_withdrawal,
     move_attempt,
@@ -33,7 +30,6 @@ from settlement.services.transition import (
 
 Status = PayoutAttempt.Status
 Source = PayoutEvidence.Source
-MESSAGE_LOST_AFTER: Final = timedelta(minutes=1)  # sent to the workers and not seen again
 LEASE_SECONDS: Final = 60  # above the hard time limit of the tasks and every time-out of a channel
 
 
@@ -52,14 +48,20 @@ def send(*, merchant_id: int, withdrawal_id: int, at: datetime) -> Verdict | Non
     claimed = retried(lambda: _claim(attempt, at))
     if claimed is None:
         return None  # sent before: an answer, a query or a callback will tell; never send again
-    refusal = _refusal(attempt, adapter)
-    if refusal:  # since the intent was committed; nothing leaves, people or a later query decide
-        cases.not_payable(attempt.withdrawal, detail=refusal, at=at, attempt=attempt)
+    source, evidence = Source.ANSWER, None
+    try:
+        refusal = _refusal(attempt, adapter)
+    except payees.MerchantNotActive as frozen:  # since the claim; it goes on when it is restored
+        evidence = _not_sent(order, str(frozen), at)
+    else:
+        if refusal:  # nothing leaves, people or a later query decide
+            cases.not_payable(attempt.withdrawal, detail=refusal, at=at, attempt=attempt)
+            source, evidence = Source.RECOVERY, _withheld(order, refusal, at)
     return apply_result(
         merchant_id=merchant_id,
         attempt_id=attempt.id,
-        source=Source.RECOVERY if refusal else Source.ANSWER,
-        evidence=_withheld(order, refusal, at) if refusal else _pay_out(adapter, order, at),
+        source=source,
+        evidence=evidence or _pay_out(adapter, order, at),
         at=at,
         fence=claimed,
     )
@@ -102,7 +104,10 @@ def _hand_in_again(attempt: PayoutAttempt, adapter: Adapter, at: datetime) -> Ve
 
     Only where the channel's contract promises "same number, same content, same order". Rule: PO-4.
     """
-    if _refusal(attempt, adapter):
+    try:
+        if _refusal(attempt, adapter):
+            return None
+    except payees.MerchantNotActive:
         return None
     claimed = retried(lambda: _claim_again(attempt, at))
     if claimed is None:
@@ -120,10 +125,16 @@ def _hand_in_again(attempt: PayoutAttempt, adapter: Adapter, at: datetime) -> Ve
 
 
 def _refusal(attempt: PayoutAttempt, adapter: Adapter) -> str:
-    """Return what stands against paying this order now, read afresh; empty when nothing does."""
+    """
+    Return what stands against paying this order now, read afresh; empty when nothing does.
+
+    Raises MerchantNotActive: that passes, and the order waits for it.
+    """
     account = attempt.withdrawal.bank_account
     try:
         payees.require_payable(merchant_id=attempt.merchant_id, bank_account_id=account.id)
+    except payees.MerchantNotActive:
+        raise
     except DomainError as refusal:
         return str(refusal)
     if adapter.payee_hash(_payee(account)) != attempt.payee_hash:
@@ -137,7 +148,7 @@ def recover(*, merchant_id: int, attempt_id: int, at: datetime) -> Verdict | Non
 
     Rule: PO-4: SENDING without an answer is asked about, never sent.
     """
-    if not _abandoned(at).filter(merchant_id=merchant_id, id=attempt_id).exists():
+    if not abandoned(at).filter(merchant_id=merchant_id, id=attempt_id).exists():
         return None
     number = PayoutAttempt.objects.get(merchant_id=merchant_id, id=attempt_id).number
     evidence = Evidence(kind=Kind.UNKNOWN, order_no=number, received_at=at, doubt="sender vanished")
@@ -148,59 +159,6 @@ def recover(*, merchant_id: int, attempt_id: int, at: datetime) -> Verdict | Non
         evidence=evidence,
         at=at,
     )
-
-
-def due_to_send(at: datetime, *, limit: int, promised: bool = True) -> list[tuple[int, int]]:
-    """
-    Return (merchant, withdrawal) of what waits to be sent: its message may have been lost. What
-    waits for its merchant to be active again is not due and must not crowd out the rest (MST-5).
-
-    Without `promised`, what the outbox still carries is left to it, which waits longer after each
-    failure and in the end calls a person: what cannot be sent must not keep the workers busy.
-    """
-    patience, active = at - timedelta(seconds=LEASE_SECONDS), Merchant.Status.ACTIVE
-    held = Withdrawal.objects.filter(
-        status=Withdrawal.Status.HELD, requested_at__lte=patience, merchant__status=active
-    )
-    ready = PayoutAttempt.objects.filter(
-        status=Status.READY, created_at__lte=patience, merchant__status=active
-    )
-    if not promised:
-        held = held.exclude(_carried("number", at))
-        ready = ready.exclude(_carried("withdrawal__number", at))
-    resent = PayoutAttempt.objects.filter(status=Status.SENDING, resend_at__lte=at)
-    return [
-        *held.order_by("requested_at").values_list("merchant_id", "id")[:limit],
-        *ready.values_list("merchant_id", "withdrawal_id")[:limit],
-        *resent.values_list("merchant_id", "withdrawal_id")[:limit],
-    ]
-
-
-def _carried(number: str, at: datetime) -> Exists:
-    """Whether the outbox waits to send the message, has parked it, or sent it a moment ago."""
-    State = OutboxMessage.State
-    just_sent = Q(state=State.SENT, next_try_at__gt=at + outbox.RESEND - MESSAGE_LOST_AFTER)
-    return Exists(
-        OutboxMessage.objects.filter(
-            Q(state__in=[State.PENDING, State.PARKED]) | just_sent,
-            merchant_id=OuterRef("merchant_id"),
-            kind=PAY,
-            key=OuterRef(number),
-        )
-    )
-
-
-def due_to_query(at: datetime, *, limit: int) -> list[tuple[int, int]]:
-    """Return (merchant, attempt) of what is due to be asked about."""
-    found = PayoutAttempt.objects.filter(
-        status__in=[Status.UNKNOWN, Status.PROCESSING], next_query_at__lte=at
-    )
-    return list(found.order_by("next_query_at").values_list("merchant_id", "id")[:limit])
-
-
-def due_to_recover(at: datetime, *, limit: int) -> list[tuple[int, int]]:
-    """Return (merchant, attempt) of what a worker left in the middle of sending."""
-    return list(_abandoned(at).values_list("merchant_id", "id")[:limit])
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -220,11 +178,25 @@ def _prepare(merchant_id: int, withdrawal_id: int, at: datetime) -> PayoutAttemp
             .filter(_sendable(at))
             .first()
         )
-        if found is not None and not found.channel.enabled:  # it waits until it is switched on
-            detail = _("The channel %(code)s is switched off.") % {"code": found.channel.code}
-            cases.not_payable(withdrawal, detail=detail, at=at, attempt=found)
+        if found is None:
             return None
+        waits = _waits_for(found)
+        if waits:
+            cases.not_payable(withdrawal, detail=waits, at=at, attempt=found)
+            return None
+        cases.payable(withdrawal, at=at)
         return found
+
+
+def _waits_for(attempt: PayoutAttempt) -> str:
+    """Return what an attempt waits for that passes by itself or by people; empty for nothing."""
+    if not attempt.channel.enabled:
+        return _("The channel %(code)s is switched off.") % {"code": attempt.channel.code}
+    try:
+        payees.require_merchant(merchant_id=attempt.merchant_id)
+    except payees.MerchantNotActive as frozen:
+        return str(frozen)
+    return ""
 
 
 def _first_attempt(withdrawal: Withdrawal, at: datetime) -> PayoutAttempt | None:
@@ -256,7 +228,10 @@ def _first_attempt(withdrawal: Withdrawal, at: datetime) -> PayoutAttempt | None
 
 
 def _claim(attempt: PayoutAttempt, at: datetime) -> int | None:
-    """READY -> SENDING under a lease; return its fencing number, None if somebody was first."""
+    """
+    READY -> SENDING under a lease; return its fencing number, None if somebody was first or the
+    merchant was frozen meanwhile: from here on it is frozen after this order, not before (MST-5).
+    """
     with transaction.atomic(durable=True):
         lock_withdrawal(merchant_id=attempt.merchant_id, withdrawal_id=attempt.withdrawal_id)
         locked = (
@@ -265,7 +240,7 @@ def _claim(attempt: PayoutAttempt, at: datetime) -> int | None:
             .filter(_sendable(at))
             .first()
         )
-        if locked is None:
+        if locked is None or _waits_for(locked):
             return None
         lease = _lease_fields(locked, at) | {"resend_at": None}
         if locked.status == Status.READY:
@@ -282,9 +257,12 @@ def _pay_out(adapter: Adapter, order: PayoutOrder, at: datetime) -> Evidence:
     try:
         return adapter.pay_out(order)
     except NothingLeft as reason:
-        return Evidence(
-            kind=Kind.NOT_SENT, order_no=order.order_no, received_at=at, doubt=str(reason)[:200]
-        )
+        return _not_sent(order, str(reason), at)
+
+
+def _not_sent(order: PayoutOrder, reason: str, at: datetime) -> Evidence:
+    """Return the proof, of whoever holds the lease, that nothing left us: it may go again."""
+    return Evidence(kind=Kind.NOT_SENT, order_no=order.order_no, received_at=at, doubt=reason[:200])
 
 
 def _withheld(order: PayoutOrder, refusal: str, at: datetime) -> Evidence:
@@ -314,6 +292,8 @@ def _claim_again(attempt: PayoutAttempt, at: datetime) -> int | None:
             .filter(status=Status.UNKNOWN, channel__enabled=True)
             .first()
         )
+        if locked is not None and _waits_for(locked):
+            return None
         known = PayoutEvidence.objects.filter(
             merchant_id=attempt.merchant_id, attempt=attempt
         ).exclude(kind__in=[Kind.UNKNOWN, Kind.NOT_FOUND, Kind.NOT_SENT])
@@ -360,7 +340,8 @@ def _sendable(at: datetime) -> Q:
     return Q(status=Status.READY) | Q(status=Status.SENDING, resend_at__lte=at)
 
 
-def _abandoned(at: datetime) -> QuerySet[PayoutAttempt]:
+def abandoned(at: datetime) -> QuerySet[PayoutAttempt]:
+    """Return what a worker left in the middle of sending."""
     return PayoutAttempt.objects.filter(
         status=Status.SENDING, resend_at=None, lease_expires_at__lte=at
     )

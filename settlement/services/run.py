@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from celery import current_app
 from django.db import connections, transaction
@@ -19,6 +19,9 @@ from kombu.exceptions import OperationalError
 from channels.services import clearing
 from config.errors import DomainError
 from foundation import actor, sql
+from foundation.selectors.house import house_id
+from foundation.services import outbox
+from merchants.models import Merchant
 from settlement.models import Batch, Item, Run
 from settlement.selectors import run as progress
 from settlement.services import batch as batches
@@ -161,9 +164,14 @@ def finish(*, run_id: int, at: datetime) -> None:
 def retry_held_back(*, at: datetime) -> int:
     """
     Try every held-back item again, each by itself; return how many were booked. What is booked is
-    then paid out or closed, also what a process booked that was killed after it (SET-7).
+    then paid out or closed, also what a process booked that was killed after it (SET-7). Those of
+    frozen merchants stay (MST-6).
     """
-    held = Item.objects.filter(state=Item.State.HELD_BACK).order_by("merchant_id", "id")
+    held = (
+        Item.objects.filter(state=Item.State.HELD_BACK)
+        .exclude(merchant__status=Merchant.Status.FROZEN)
+        .order_by("merchant_id", "id")
+    )
     booked = [
         items.post_or_hold_back(item_id=item_id, at=at)
         for item_id in held.values_list("id", flat=True)
@@ -186,6 +194,18 @@ def settle_due(*, run_date: date, at: datetime) -> int:
     retry_held_back(at=at)
     start(run_date=run_date)
     return sum(send(run=run) for run in Run.objects.filter(state=Run.State.RUNNING))
+
+
+def on_merchants_restored(
+    *, event: str, merchant_ids: Sequence[int], payload: Mapping[str, Any]
+) -> None:
+    """
+    Promise, in the transaction that restores merchants, to settle what waited for it (S0-25). A run
+    that is on its way may have passed them over already: then the next hourly one takes them.
+    """
+    if event == "merchants.restored":
+        key = f"restored:{payload['book']}:{payload['approval_id']}"
+        outbox.add("settlement.settle_due", merchant_id=house_id(), payload={}, key=key)
 
 
 def _pay_out_and_close(run: Run, part: int, at: datetime) -> None:

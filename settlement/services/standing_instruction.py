@@ -289,6 +289,7 @@ def _of(approval: Approval) -> StandingInstruction:
 
 
 def _apply(approval: Approval, at: datetime) -> None:
+    payees.require_merchant(merchant_id=approval.merchant_id)  # locked before the instruction is
     instruction = _of(approval)
     payees.require_payable(
         merchant_id=instruction.merchant_id, bank_account_id=instruction.bank_account_id

@@ -23,6 +23,19 @@ END $$;
 CREATE OR REPLACE TRIGGER payout_begins BEFORE INSERT ON public.settlement_payout_attempt
 FOR EACH ROW EXECUTE FUNCTION public.settlement_payout_begins();
 
+-- Right before the first byte: the merchant may be paid, and is not frozen before SENDING stands.
+CREATE OR REPLACE FUNCTION public.settlement_payout_leaves() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM public.settlement_require_merchant(NEW.merchant_id);
+  RETURN NEW;
+END $$;
+
+CREATE OR REPLACE TRIGGER payout_leaves BEFORE UPDATE ON public.settlement_payout_attempt
+FOR EACH ROW WHEN (NEW.status = 'SENDING'
+  AND (OLD.status <> 'SENDING' OR NEW.fence IS DISTINCT FROM OLD.fence))
+EXECUTE FUNCTION public.settlement_payout_leaves();
+
 -- At commit: withdrawal and attempt say the same.
 CREATE OR REPLACE FUNCTION public.settlement_payout_pair() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

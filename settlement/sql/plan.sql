@@ -1,8 +1,10 @@
 -- Cut the merchants with something open by the date into at most `parts` ranges and open one batch
--- per part and currency of a run. Returns nothing when nothing is open.
+-- per part and currency of a run. Frozen merchants are passed over (MST-6). Returns nothing when
+-- nothing is open.
 WITH spot AS MATERIALIZED (
   SELECT p.merchant_id, p.currency, p.open_from, p.claimed_to, p.has_at_once
     FROM settlement_position p
+    JOIN merchants_merchant m ON m.id = p.merchant_id AND m.status <> 'FROZEN'
    WHERE p.open_from <= %(run_date)s OR p.has_at_once
 ), waiting AS MATERIALIZED (
   SELECT s.merchant_id, s.currency FROM spot s

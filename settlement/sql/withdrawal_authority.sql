@@ -1,15 +1,26 @@
 -- What a withdrawal needs besides its own content (docs/rules/payouts.md, "What guards what"):
 -- a payee who may be paid, a proof of who asked, the second person, the right hold.
 
-CREATE OR REPLACE FUNCTION public.settlement_require_payable(
-  p_merchant_id bigint, p_bank_account_id bigint, p_currency text
-) RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- Read under a share lock: a merchant is frozen before its money moves on, or after it, and what
+-- was read holds until the transaction ends (MST-5).
+CREATE OR REPLACE FUNCTION public.settlement_require_merchant(p_merchant_id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_status text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM public.merchants_merchant m
-      WHERE m.id = p_merchant_id AND m.kind = 'MERCHANT' AND m.status = 'ACTIVE') THEN
+  SELECT m.status INTO found_status FROM public.merchants_merchant m
+   WHERE m.id = p_merchant_id AND m.kind = 'MERCHANT' FOR SHARE;
+  IF found_status IS DISTINCT FROM 'ACTIVE' THEN
     RAISE EXCEPTION 'settlement.not_payable: merchant % is not active', p_merchant_id
       USING ERRCODE = 'restrict_violation';
   END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION public.settlement_require_payable(
+  p_merchant_id bigint, p_bank_account_id bigint, p_currency text
+) RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM public.settlement_require_merchant(p_merchant_id);
   IF NOT EXISTS (SELECT FROM public.merchants_bank_account b
       WHERE b.merchant_id = p_merchant_id AND b.id = p_bank_account_id
         AND b.status = 'VERIFIED' AND b.approved_payee AND b.currency = p_currency)

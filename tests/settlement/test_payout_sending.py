@@ -16,7 +16,6 @@ from settlement.models import PayoutCase, PayoutChannel, PayoutEvidence
 from settlement.services import payout as payouts
 from settlement.services import payout_decision as decisions
 from settlement.services.payout_verdict import Verdict
-from tests.factories import merchant_state
 from tests.factories import payout as make
 from tests.factories.foundation import UserFactory
 from tests.factories.payout import NOON
@@ -49,10 +48,6 @@ def switch_off(account: BankAccount) -> None:
     )
 
 
-def freeze(account: BankAccount) -> None:
-    merchant_state.stand(account.merchant_id, "FROZEN")
-
-
 def propose(attempt, outcome=Status.FAILED):
     return decisions.propose(
         **attempt.key,
@@ -66,11 +61,10 @@ def propose(attempt, outcome=Status.FAILED):
 
 @pytest.mark.django_db
 class TestAfterTheIntent:
-    @pytest.mark.parametrize("stop", [switch_off, freeze])
-    def test_nothing_leaves_for_whom_may_no_longer_be_paid(self, channel, stop):
+    def test_nothing_leaves_for_whom_may_no_longer_be_paid(self, channel):
         account = make.payee()
         made = intended(account)
-        stop(account)
+        switch_off(account)
 
         assert send(made) == Verdict.DOUBT
 
@@ -93,19 +87,6 @@ class TestAfterTheIntent:
         assert make.balances(account.merchant_id)["merchant_available"] == (100_00, 0)
         assert not PayoutCase.objects.filter(closed_at=None).exists()
         assert channel.paid() == []
-        assert make.broken() == []
-
-    def test_the_order_goes_once_the_payee_may_be_paid_again(self, channel):
-        account = make.payee()
-        made = intended(account)
-        freeze(account)
-        send(made)
-        merchant_state.stand(account.merchant_id, "ACTIVE")
-
-        assert payouts.query(**only(made).key, at=NOON + 5 * SECOND) == Verdict.PAY
-
-        assert channel.paid() == [only(made).number]
-        assert not PayoutCase.objects.filter(closed_at=None).exists()
         assert make.broken() == []
 
     def test_nothing_leaves_for_another_payee_than_the_intent_names(self, channel, monkeypatch):

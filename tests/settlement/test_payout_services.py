@@ -18,7 +18,7 @@ from settlement.models import (
     PayoutEvidence,
 )
 from settlement.services import payout as payouts
-from settlement.services import payout_watch
+from settlement.services import payout_watch as watch
 from settlement.services.payout_verdict import BACKOFF_SECONDS, Verdict
 from tests.factories import merchant_state
 from tests.factories import payout as make
@@ -246,24 +246,24 @@ class TestRecovery:
         unknown = make.attempt("UNKNOWN")
         late = NOON + 61 * SECOND
 
-        assert set(payouts.due_to_send(late, limit=9)) == {
+        assert set(watch.due_to_send(late, limit=9)) == {
             (held.merchant_id, held.id),
             (ready.merchant_id, ready.withdrawal_id),
         }
-        assert payouts.due_to_recover(late, limit=9) == [(sending.merchant_id, sending.id)]
-        assert payouts.due_to_query(late, limit=9) == [(unknown.merchant_id, unknown.id)]
-        assert payouts.due_to_send(NOON, limit=9) == []
+        assert watch.due_to_recover(late, limit=9) == [(sending.merchant_id, sending.id)]
+        assert watch.due_to_query(late, limit=9) == [(unknown.merchant_id, unknown.id)]
+        assert watch.due_to_send(NOON, limit=9) == []
 
     def test_passes_over_who_is_not_active_until_he_is_again(self, nobody):
         held, ready = make.request(make.payee()), make.attempt("READY")
         late = NOON + 61 * SECOND
         for one in (held, ready):
             merchant_state.stand(one.merchant_id, "FROZEN")
-        assert payouts.due_to_send(late, limit=9) == []
+        assert watch.due_to_send(late, limit=9) == []
 
         for one in (held, ready):
             merchant_state.stand(one.merchant_id, "ACTIVE")
-        assert len(payouts.due_to_send(late, limit=9)) == 2
+        assert len(watch.due_to_send(late, limit=9)) == 2
 
     @pytest.mark.parametrize(
         ("state", "sent_before", "found"),
@@ -276,10 +276,10 @@ class TestRecovery:
             state=state, done_at=NOON if state == "DONE" else None, **moments.get(state, {})
         )
 
-        due = payouts.due_to_send(NOON, limit=9, promised=False)
-        due_later = payouts.due_to_send(NOON + 61 * SECOND, limit=9, promised=False)
+        due = watch.due_to_send(NOON, limit=9, promised=False)
+        due_later = watch.due_to_send(NOON + 61 * SECOND, limit=9, promised=False)
         assert (due, len(due_later)) == ([], found)
-        assert len(payouts.due_to_send(NOON + 61 * SECOND, limit=9)) == 1
+        assert len(watch.due_to_send(NOON + 61 * SECOND, limit=9)) == 1
 
 
 @pytest.mark.django_db
@@ -291,13 +291,13 @@ class TestWatch:
         OutboxMessage.objects.update(state="DONE", done_at=NOON)
         handed: list[tuple[str, dict[str, int]]] = []
         monkeypatch.setattr(
-            payout_watch.current_app,
+            watch.current_app,
             "send_task",
             lambda kind, kwargs, **_: handed.append((kind, kwargs)),
         )
         late = NOON + 61 * SECOND
 
-        assert payout_watch.look(late) == 2
+        assert watch.look(late) == 2
         assert handed == [
             ("settlement.pay_withdrawal", held.key),
             ("settlement.query_payout", unknown.key),
@@ -306,8 +306,8 @@ class TestWatch:
         def down(*_args, **_names):
             raise OperationalError
 
-        monkeypatch.setattr(payout_watch.current_app, "send_task", down)
-        assert payout_watch.look(late) == 0
+        monkeypatch.setattr(watch.current_app, "send_task", down)
+        assert watch.look(late) == 0
 
     def test_tasks_take_what_newer_or_older_code_adds(self, nobody):
         from settlement import tasks
@@ -332,16 +332,16 @@ class TestAlarm:
             found = PayoutCase.objects.filter(attempt=attempt).order_by("id")
             return [case.kind for case in found]
 
-        assert payout_watch.alarm(NOON + timedelta(minutes=29)) == 0
-        assert payout_watch.alarm(NOON + timedelta(minutes=30)) == 1
-        assert payout_watch.alarm(NOON + timedelta(minutes=40)) == 0
-        assert payout_watch.alarm(NOON + timedelta(days=1)) == 0
-        assert payout_watch.alarm(NOON + timedelta(days=2)) == 1
+        assert watch.alarm(NOON + timedelta(minutes=29)) == 0
+        assert watch.alarm(NOON + timedelta(minutes=30)) == 1
+        assert watch.alarm(NOON + timedelta(minutes=40)) == 0
+        assert watch.alarm(NOON + timedelta(days=1)) == 0
+        assert watch.alarm(NOON + timedelta(days=2)) == 1
         assert kinds() == ["UNKNOWN_ALARM", "UNKNOWN_TOO_LONG"]
 
     def test_ends_when_the_result_is_there(self, nobody):
         attempt = make.attempt("UNKNOWN")
-        payout_watch.alarm(NOON + timedelta(minutes=30))
+        watch.alarm(NOON + timedelta(minutes=30))
 
         make.news(attempt, Kind.SUCCESS)
 

@@ -62,6 +62,11 @@ class Command(JsonCommand):
                 f" to debt {item.to_debt_minor}, surcharge {item.surcharge_minor},"
                 f" to available {item.to_available_minor}"
             )
+        for item in preview.passed_over(run_date=run_date):
+            self.stdout.write(
+                f"passed over, its merchant is frozen: {item.merchant_no} {item.currency}"
+                f" net {item.net_minor}, lines {item.line_count}"
+            )
         self.stdout.write(f"{len(items)} items would be settled")
 
     def _settle(self, run_date: date, options: dict[str, Any]) -> None:
