@@ -1,8 +1,10 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.db import DatabaseError, transaction
 from django.db.transaction import TransactionManagementError
 
-from foundation import actor, sql
+from foundation import actor, clock, sql
 from foundation.canonical import NotCanonical
 from foundation.models import AuditEvent, History, User
 from foundation.services import audit
@@ -24,6 +26,22 @@ class TestRecord:
         event = AuditEvent.objects.get()
         assert (event.actor, event.request_id, event.origin) == ("user:1", "request-1", "192.0.2.7")
         assert (event.before, event.after) == ({"status": "UNVERIFIED"}, {"status": "VERIFIED"})
+
+    def test_is_dated_by_the_database_whatever_the_writer_says(self, merchant_id):
+        before = clock.now() - timedelta(minutes=1)
+
+        event = AuditEvent.objects.create(
+            merchant_id=merchant_id,
+            action="merchant.freeze",
+            object_kind="merchant",
+            object_id="M1",
+            occurred_at=datetime(2020, 1, 1, tzinfo=UTC),
+            actor="somebody",
+            request_id="r",
+        )
+
+        event.refresh_from_db()
+        assert before < event.occurred_at
 
     def test_refuses_a_binary_fraction(self, merchant_id):
         with pytest.raises(NotCanonical):
