@@ -145,7 +145,8 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (NEW.source_kind = 'withdrawal' AND NEW.state <> 'OPEN')
 EXECUTE FUNCTION public.settlement_hold_kept();
 
--- An instruction begins as a proposal; in force it is by an approval or by an operator's act.
+-- An instruction begins as a proposal; in force it is by an approval or by an operator's act. What
+-- was proposed to a checker comes in force by him alone.
 CREATE OR REPLACE FUNCTION public.settlement_standing_instruction_review() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -159,6 +160,14 @@ BEGIN
           AND a.state = 'APPROVED' AND NEW.approved_how = 'approval ' || a.id
           AND (a.after ->> 'instruction_id')::bigint = NEW.id) THEN
     RAISE EXCEPTION 'settlement.not_approved: standing instruction % was approved by nobody',
+      NEW.id USING ERRCODE = 'restrict_violation';
+  END IF;
+  IF NEW.status = 'ACTIVE' AND NEW.approved_how = 'operator'
+     AND EXISTS (SELECT FROM public.foundation_approval a
+        WHERE a.merchant_id = NEW.merchant_id AND a.action = 'settlement.standing_instruction'
+          AND a.subject = 'standing_instruction:' || NEW.currency
+          AND (a.after ->> 'instruction_id')::bigint = NEW.id) THEN
+    RAISE EXCEPTION 'settlement.not_approved: standing instruction % is for a checker to decide',
       NEW.id USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN NEW;

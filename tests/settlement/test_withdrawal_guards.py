@@ -244,6 +244,7 @@ class TestReview:
 
         for how in ("approval 999999", f"approval {approval}", "somebody"):
             refused("approved by nobody", activate, how=how, id=proposed.id)
+        refused("for a checker to decide", activate, how="operator", id=proposed.id)
         names = [field.column for field in StandingInstruction._meta.concrete_fields]
         fresh = {"id": "id + 1000", "version": "9", "status": "'ACTIVE'", "active_at": "now()"}
         values = ", ".join(fresh.get(name, name) for name in names)
