@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -37,6 +38,12 @@ class BankAccountDisabled(DomainError):
     """The account is switched off; it cannot be verified or paid to."""
 
     code = "bank_account_disabled"
+
+
+class NotAgreed(DomainError):
+    """There was a proposal about the account, and the latest one was not approved."""
+
+    code = "bank_account_not_agreed"
 
 
 class HolderDiffers(DomainError):
@@ -125,7 +132,7 @@ def verify(
     be used after `cooling`, and until then the one it replaces. Announces `bank_account_verified`
     when it was not verified before, `bank_account_replaced` for the other.
 
-    Raises: NotFound, BankAccountDisabled.
+    Raises: NotFound, BankAccountDisabled, NotAgreed.
     Rule:   MER-6.
     """
     with transaction.atomic():
@@ -138,6 +145,7 @@ def verify(
         before, fresh = _state(account), account.status != BankAccount.Status.VERIFIED
         if not fresh and account.approved_payee >= approved_payee:
             return account
+        _require_agreed(account, approved_payee)
         account.status = BankAccount.Status.VERIFIED
         account.verified_at = account.verified_at or at
         account.approved_payee = account.approved_payee or approved_payee
@@ -150,6 +158,30 @@ def verify(
             if account.replaces_id is not None:
                 _replace(merchant_id, account.replaces_id, account.usable_from or at, at)
     return account
+
+
+def _require_agreed(account: BankAccount, approved_payee: bool) -> None:
+    """Refuse what the latest proposal about an account, if there was any, does not say."""
+    said = proposals(account).order_by("-id").first()
+    if said is None:
+        return
+    agreed = said.state == Approval.State.APPROVED
+    if not agreed or (approved_payee and not said.after["approved_payee"]):
+        raise NotAgreed(
+            _("The latest proposal about account %(number)s is not approved.")
+            % {"number": account.number_masked}
+        )
+
+
+def proposals(account: BankAccount) -> QuerySet[Approval]:
+    """Return the proposals about an account."""
+    return Approval.objects.filter(
+        merchant_id=account.merchant_id, action=APPROVE, subject=_subject(account)
+    )
+
+
+def _subject(account: BankAccount) -> str:
+    return f"bank_account:{account.id}"
 
 
 def _replace(merchant_id: int, former_id: int, until: datetime, at: datetime) -> None:
@@ -215,7 +247,7 @@ def propose(
     return approvals.propose(
         action=APPROVE,
         merchant_id=merchant_id,
-        subject=f"bank_account:{account.id}",
+        subject=_subject(account),
         before=_state(account),
         after={
             "bank_account_id": account.id,
@@ -298,6 +330,7 @@ def _state(account: BankAccount) -> dict[str, Any]:
         "number": account.number_masked,
         "holder": account.holder,
         "bank": account.bank_name,
+        "bank_code": account.bank_code,
         "currency": account.currency,
         "status": str(account.status),
         "approved_payee": account.approved_payee,

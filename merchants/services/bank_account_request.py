@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 
 from config.errors import DomainError, NotFound
 from foundation import actor, crypto
-from foundation.models import User
+from foundation.models import Approval, User
 from foundation.money import Money
+from foundation.services import approval as approvals
 from merchants.models import (
     Application,
     ApplicationOwner,
@@ -155,8 +156,11 @@ def request(*, asked: Wanted, user: User, token: str, at: datetime) -> BankAccou
             currency=asked.currency,
             at=at,
         ).account
+        if bank_accounts.proposals(account).filter(state=Approval.State.PROPOSED).exists():
+            raise approvals.AlreadyProposed(_("This account waits for a checker already."))
         account.requested_by, account.replaces = user, asked.replaces
-        account.save(update_fields=["requested_by", "replaces"])
+        account.bank_name, account.bank_code = asked.bank_name, asked.bank_code  # put right, maybe
+        account.save(update_fields=["requested_by", "replaces", "bank_name", "bank_code"])
         bank_accounts.propose(
             merchant_id=asked.merchant_id,
             bank_account_id=account.id,

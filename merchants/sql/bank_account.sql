@@ -27,3 +27,39 @@ END $$;
 CREATE OR REPLACE TRIGGER bank_account_cooling
 BEFORE INSERT OR UPDATE ON public.merchants_bank_account
 FOR EACH ROW EXECUTE FUNCTION public.merchants_bank_account_cooling();
+
+-- What a checker was shown is what stands there: masked number, bank and code do not change once a
+-- proposal waits or the account was verified. An account about which there was a proposal is
+-- verified, or put on the approved list, by the latest one alone; one that is off stays off.
+CREATE OR REPLACE FUNCTION public.merchants_bank_account_agreed() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  said public.foundation_approval%ROWTYPE;
+BEGIN
+  SELECT a.* INTO said FROM public.foundation_approval a
+   WHERE a.merchant_id = NEW.merchant_id AND a.action = 'merchants.bank_account_approve'
+     AND a.subject = 'bank_account:' || NEW.id
+   ORDER BY a.id DESC LIMIT 1;
+  IF NEW.number_masked <> OLD.number_masked
+     OR ((NEW.bank_name, NEW.bank_code) IS DISTINCT FROM (OLD.bank_name, OLD.bank_code)
+         AND (OLD.status <> 'UNVERIFIED' OR said.state = 'PROPOSED')) THEN
+    RAISE EXCEPTION 'bank_account_shown: account % is what was shown', OLD.id
+      USING ERRCODE = 'check_violation';
+  END IF;
+  IF OLD.status = 'DISABLED' AND NEW.status <> 'DISABLED' THEN
+    RAISE EXCEPTION 'bank_account_off: account % stays switched off', OLD.id
+      USING ERRCODE = 'check_violation';
+  END IF;
+  IF ((NEW.status = 'VERIFIED' AND OLD.status <> 'VERIFIED')
+      OR (NEW.approved_payee AND NOT OLD.approved_payee))
+     AND said.id IS NOT NULL
+     AND NOT (said.state = 'APPROVED'
+       AND ((said.after ->> 'approved_payee')::boolean OR NOT NEW.approved_payee)) THEN
+    RAISE EXCEPTION 'bank_account_agreed: the latest proposal about account % is not approved',
+      NEW.id USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER bank_account_agreed
+BEFORE UPDATE ON public.merchants_bank_account
+FOR EACH ROW EXECUTE FUNCTION public.merchants_bank_account_agreed();

@@ -144,6 +144,25 @@ class TestAsking:
         decide(account)
         assert account.status == "VERIFIED"
 
+    def test_may_put_the_bank_right_after_a_refusal(self, owner: Membership) -> None:
+        account = request(owner, wanted(owner))
+        decide(account, approve=False)
+
+        request(owner, wanted(owner, bank_name="招商银行", bank_code="308100005027"))
+
+        account.refresh_from_db()
+        assert (account.bank_name, account.bank_code) == ("招商银行", "308100005027")
+        proposal = Approval.objects.get(state="PROPOSED")
+        assert proposal.before["bank_code"] == "308100005027"
+
+    def test_waits_for_one_checker_at_a_time(self, owner: Membership) -> None:
+        request(owner, wanted(owner))
+
+        with pytest.raises(approvals.AlreadyProposed):
+            request(owner, wanted(owner, bank_name="招商银行"))
+
+        assert BankAccount.objects.get().bank_name == "工商银行"
+
     @pytest.mark.parametrize(
         "changed",
         [
