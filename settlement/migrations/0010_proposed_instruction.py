@@ -6,6 +6,6 @@ from foundation import sql
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0008_cooling")]
+    dependencies = [("settlement", "0009_merchant_in_order")]
 
     operations = [sql.migrate_file("settlement", "withdrawal_authority")]
