@@ -58,6 +58,24 @@ def call(statement: str, params: Sequence[Any], *, using: str = "default") -> An
     return row[0]
 
 
+def array(values: Sequence[object]) -> str:
+    """
+    Return numbers or texts as PostgreSQL writes an array; cast it where it stands (`%s::text[]`).
+
+    The driver's own lists are right everywhere but where one call follows the other: it looks at
+    every element for its type, and four of them cost a third of a posting.
+    """
+    return "{" + ",".join(_element(value) for value in values) + "}"
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):
+        return str(int(value))
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def migrate_file(package: str, name: str, reverse: str = "") -> migrations.RunSQL:
     """
     Return a migration operation that runs `<package>/sql/<name>.sql` as it stands.

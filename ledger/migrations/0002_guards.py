@@ -50,6 +50,7 @@ class Migration(migrations.Migration):
     operations = [
         migrate_file("ledger", "checks"),
         migrate_file("ledger", "guards"),
+        migrate_file("ledger", "triggers"),
         migrate_file("ledger", "intake"),
         migrate_file("ledger", "post"),
         migrate_file("ledger", "bulk"),

@@ -16,7 +16,8 @@ _GUARDS: Final = """
 SELECT NULL::bigint AS merchant_id, '' AS currency, g.tablename || ' ' || g.name AS subject,
        'on' AS expected,
        CASE WHEN t.oid IS NULL THEN 'missing' WHEN t.tgenabled NOT IN ('O', 'A') THEN 'off'
-            ELSE 'calls ' || f.proname END AS found
+            WHEN f.proname <> 'ledger_' || g.function THEN 'calls ' || f.proname
+            ELSE 'not for all: ' || pg_get_triggerdef(t.oid) END AS found
   FROM (VALUES ('ledger_entry', 'append_only', 'refuse_change'),
                ('ledger_posting', 'append_only', 'refuse_change'),
                ('ledger_posting_line', 'append_only', 'refuse_change'),
@@ -37,6 +38,9 @@ SELECT NULL::bigint AS merchant_id, '' AS currency, g.tablename || ' ' || g.name
   LEFT JOIN pg_trigger t ON t.tgrelid = g.tablename::regclass AND t.tgname = g.name
   LEFT JOIN pg_proc f ON f.oid = t.tgfoid
  WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A') OR f.proname <> 'ledger_' || g.function
+    OR coalesce(substring(pg_get_triggerdef(t.oid) FROM ' WHEN (.*) EXECUTE '), '')
+       <> CASE g.name WHEN 'stamp' THEN '(((new.xid8 IS DISTINCT FROM pg_current_xact_id()) OR'
+          || ' (new.booked_at IS DISTINCT FROM transaction_timestamp())))' ELSE '' END
 UNION ALL
 SELECT NULL, '', c.tablename || ' ' || c.name, 'on', 'missing or not valid'
   FROM (VALUES ('ledger_account', 'account_nature_fk'),
@@ -163,7 +167,7 @@ SELECT NULL, '', c.relname || ' ' || t.tgname, 'on', 'off'
 _FILES: Final = (
     ("foundation", "guards"),
     ("ledger", "checks"),
-    ("ledger", "guards"),
+    ("ledger", "triggers"),
     ("ledger", "post"),
     ("ledger", "bulk"),
     ("channels", "guards"),

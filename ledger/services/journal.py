@@ -62,9 +62,7 @@ def post(
     if not postings:
         raise errors.UnbalancedEntry.from_details({"postings": 0})
     by = actor.current()
-    accounts, operations, sides, amounts, holds = (
-        list(column) for column in zip(*postings, strict=True)
-    )
+    accounts, operations, sides, amounts, holds = zip(*postings, strict=True)
     with errors.named():
         entry_id = sql.call(
             "SELECT ledger_post(%s, %s, %s, %s::bigint[], %s::text[], %s::text[], %s::bigint[],"
@@ -73,11 +71,11 @@ def post(
                 merchant_id,
                 source_kind,
                 source_id,
-                accounts,
-                operations,
-                sides,
-                amounts,
-                holds if any(holds) else None,
+                sql.array(accounts),
+                sql.array(operations),
+                sql.array(sides),
+                sql.array(amounts),
+                sql.array(holds) if any(holds) else None,
                 reverses_id,
                 occurred_at,
                 memo,

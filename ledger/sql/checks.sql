@@ -1,6 +1,6 @@
--- The functions of the ledger's triggers, which guards.sql puts on the tables.
+-- The functions of the ledger's triggers, which triggers.sql puts on the tables.
 
--- Stamped here and never by a default, so a forged value is overwritten.
+-- A forged stamp is overwritten; an honest one never comes here (triggers.sql).
 CREATE OR REPLACE FUNCTION ledger_stamp() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -279,6 +279,19 @@ FAULTS = [
     ),
     pytest.param(
         {"I4"},
+        "DROP TRIGGER append_only ON ledger_entry; CREATE TRIGGER append_only BEFORE UPDATE"
+        " OR DELETE ON ledger_entry FOR EACH ROW WHEN (OLD.memo = '') EXECUTE FUNCTION"
+        " ledger_refuse_change()",
+        id="a trigger that is called for some rows only",
+    ),
+    pytest.param(
+        {"I4"},
+        "DROP TRIGGER stamp ON ledger_posting; CREATE TRIGGER stamp BEFORE INSERT ON ledger_posting"
+        " FOR EACH ROW WHEN (NEW.xid8 IS NULL) EXECUTE FUNCTION ledger_stamp()",
+        id="a stamp that lets forged ones pass",
+    ),
+    pytest.param(
+        {"I4"},
         "CREATE OR REPLACE FUNCTION ledger_check_postings() RETURNS trigger LANGUAGE plpgsql"
         " AS 'BEGIN RETURN NULL; END'",
         id="a guard that lets everything through",
