@@ -260,6 +260,8 @@ second_factor_rules: Registry[Callable[[User], bool]] = Registry("second_factor_
 approval_actions: Registry[ApprovalAction] = Registry("approval_actions")
 # Persons who act for whom a proposal is about: none of them decides on it (AP-12).
 approval_insiders: Registry[Callable[[Approval], frozenset[str]]] = Registry("approval_insiders")
+# Look through all of an uploaded PDF or picture and refuse it by DomainError (AP-9, DOC-1).
+file_inspectors: Registry[Callable[[bytes], object]] = Registry("file_inspectors")
 invariant_checks: Registry[Callable[[], Iterable[Finding]]] = Registry("invariant_checks")
 append_only_tables: Registry[tuple[str, ...]] = Registry("append_only_tables")
 day_close_steps: Registry[DayCloseStep] = Registry("day_close_steps")

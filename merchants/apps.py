@@ -20,6 +20,7 @@ class MerchantsConfig(AppConfig):
         from merchants.services import (
             application_approval,
             bank_account,
+            document_content,
             invitation,
             merchant_state,
             verification_rule,
@@ -44,6 +45,7 @@ class MerchantsConfig(AppConfig):
         ):
             registries.approval_actions.register(action.name, action)
         registries.second_factor_rules.register("merchants", membership.needs_second_factor)
+        registries.file_inspectors.register("merchants", document_content.inspect)
         registries.approval_insiders.register("merchants", membership.insiders_of)
         registries.lifecycle_listeners.register("merchants.invitation", invitation.invite_owner)
         for title, name in (

@@ -30,6 +30,7 @@ from foundation.services.attachment import (
     AttachmentRefused,
     NewAttachment,
 )
+from foundation.upload_limit import refused_field
 
 MAX_REASON = 500
 
@@ -60,9 +61,12 @@ def uploaded(request: HttpRequest) -> list[NewAttachment]:
     """
     Return the papers that came with a step, each read up to just beyond what is accepted.
 
-    Raises AttachmentRefused when there are too many, before any is read.
+    Raises AttachmentRefused when there are too many, before any is read, and when the reading of
+    the request stopped at one that is too large: nothing is proposed without its papers.
     """
     files = request.FILES.getlist("attachments")
+    if refused_field(request):
+        raise AttachmentRefused(_("A file is too large."))
     if len(files) > MOST_PAPERS:
         raise AttachmentRefused(_("At most %(most)s attachments.") % {"most": MOST_PAPERS})
     return [NewAttachment(file.name or "", file.read(MOST_BYTES + 1)) for file in files]

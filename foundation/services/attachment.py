@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from config.errors import Malformed
-from foundation import actor
+from config.errors import DomainError, Malformed
+from foundation import actor, registries
 from foundation.models import Approval, ApprovalAttachment
 
 MOST_BYTES: Final = 5 * 1024 * 1024  # the database refuses more (approval_attachment.sql)
@@ -106,7 +106,19 @@ def _accepted(paper: NewAttachment) -> Paper:
             _("%(name)s is no PDF, PNG, JPEG or plain text.") % words, field="attachments"
         )
     media_type, ending = kind
+    if media_type != "text/plain":
+        _look_through(paper)
     return Paper(_safe(paper.name, ending), media_type, paper.content)
+
+
+def _look_through(paper: NewAttachment) -> None:
+    """Refuse what only begins like a PDF or a picture, and what would act or burst when opened."""
+    for inspect in registries.file_inspectors:
+        try:
+            inspect(paper.content)
+        except DomainError as refusal:
+            said = f"{paper.name[:_LONGEST_NAME]}: {refusal}"
+            raise AttachmentRefused(said, field="attachments") from refusal
 
 
 def _kind(content: bytes) -> tuple[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, transaction
 from django.test import Client
 from django.urls import reverse
+from pypdf import PdfWriter
+from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
 from foundation import registries, sql
 from foundation.models import Approval, ApprovalAttachment, User
@@ -22,13 +25,32 @@ from foundation.services.attachment import (
     NewAttachment,
     accept,
 )
+from tests.factories.application import picture
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import BankAccountFactory
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
-PDF = b"%PDF-1.7\n1 0 obj\n"
+PNG, JPEG = picture(), picture("JPEG")
 
 pytestmark = pytest.mark.django_db
+
+
+def _script() -> DictionaryObject:
+    action = {"/S": NameObject("/JavaScript"), "/JS": TextStringObject("app.alert(1)")}
+    return DictionaryObject({NameObject(name): value for name, value in action.items()})
+
+
+def pdf(**root: Any) -> bytes:
+    """Return a PDF of one page, with more in its root."""
+    writer, held = PdfWriter(), io.BytesIO()
+    writer.add_blank_page(200, 200)
+    for name, value in root.items():
+        writer.root_object[NameObject(f"/{name}")] = value
+    writer.write(held)
+    return held.getvalue()
+
+
+PDF = pdf()
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +81,8 @@ class TestAccept:
         [
             ("合同.PDF", PDF, "合同.pdf", "application/pdf"),
             ("../../etc/passwd", PDF, "passwd.pdf", "application/pdf"),
-            ("C:\\x\\scan.exe", b"\x89PNG\r\n\x1a\n...", "scan.png", "image/png"),
-            ('a"b\r\nCookie: x.jpg', b"\xff\xd8\xff\xe0..", "a_b_Cookie_ x.jpg", "image/jpeg"),
+            ("C:\\x\\scan.exe", PNG, "scan.png", "image/png"),
+            ('a"b\r\nCookie: x.jpg', JPEG, "a_b_Cookie_ x.jpg", "image/jpeg"),
             ("...", "说明".encode(), "paper.txt", "text/plain"),
             ("n" * 300 + ".txt", b"x", "n" * 96 + ".txt", "text/plain"),
         ],
@@ -82,8 +104,15 @@ class TestAccept:
             b"MZ\x90\x00",
             b"\xff\xfe<\x00h\x00",
             b"x" * (MOST_BYTES + 1),
+            b"%PDF-1.7\n1 0 obj\n",
+            PDF + b"<html><script>alert(1)</script>",
+            pdf(OpenAction=_script()),
+            PNG[:60],
+            PNG + b"<svg onload='x'/>",
+            JPEG + b"PK\x03\x04",
+            picture("PNG", (10_000, 10_000)),
         ],
-        ids=range(9),
+        ids=range(16),
     )
     def test_refuses_everything_else(self, content):
         with pytest.raises(AttachmentRefused):
@@ -230,3 +259,18 @@ class TestAStep:
         good = SimpleUploadedFile("letter.pdf", PDF)
         client.post(address, {"reason": "r", "attachments": [good]})
         assert [paper["name"] for paper in Approval.objects.get().attachments] == ["letter.pdf"]
+
+    def test_does_nothing_without_a_paper_that_was_too_large_to_be_read(
+        self, monkeypatch, settings
+    ):
+        monkeypatch.undo()
+        settings.UPLOAD_MAX_FILE_BYTES = 100_000
+        account = BankAccountFactory(status="UNVERIFIED", approved_payee=False, verified_at=None)
+        client = client_of(UserFactory(is_staff=True, is_superuser=True, language="en"))
+        address = reverse("admin:merchants_bankaccount_step", args=[account.pk, "propose"])
+
+        huge = SimpleUploadedFile("letter.pdf", b"%PDF-1.7 " + b"0" * 200_000)
+        said = client.post(address, {"reason": "r", "attachments": [huge]}, follow=True)
+
+        assert "A file is too large." in said.content.decode()
+        assert not Approval.objects.exists()
