@@ -16,6 +16,7 @@ from merchants.api import me as me_api
 from merchants.portal import (
     api_key,
     bank_account,
+    confirmation,
     invitation,
     membership,
     payment_password,
@@ -29,6 +30,7 @@ from settlement.portal import home, item, withdrawal
 portal = [
     *membership.urlpatterns,
     *people.urlpatterns,
+    *confirmation.urlpatterns,
     *invitation.urlpatterns,
     *api_key.urlpatterns,
     *payment_password.urlpatterns,

@@ -50,6 +50,7 @@ ROLES: Final[Mapping[str, Role]] = {
         (
             "merchants.add_application",
             "foundation.propose_mfa_reset",
+            "merchants.call_back",
             "foundation.change_approvalpolicy",
             "merchants.change_apikey",
             "merchants.change_application",
@@ -131,6 +132,7 @@ PAGES: Final[Mapping[str, str]] = {
     "foundation_sample": "foundation.view_auditevent",
     "foundation_tier": "foundation.change_approvalpolicy",
     "ledger_trial_balance": "ledger.view_account",
+    "merchants_confirmation_number": "merchants.call_back",
     "merchants_merchant_move": "merchants.propose_merchantstate",
     "merchants_merchant_moves": "foundation.view_approval",
     "merchants_verificationrule_propose": "merchants.change_verificationrule",

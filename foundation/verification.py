@@ -68,8 +68,9 @@ class VerificationFactor:
 
     `check` passes, or raises DomainError with the reason, having counted the failure by itself.
     `prepare` runs when the factor's turn comes (a code is sent). `level` says how much the proof is
-    worth (1 lowest) and is kept with each attempt. `later`: staff give it, after the act was asked
-    for, and the act waits until then; it has no fields. `prepares` offers to prepare once more.
+    worth (1 lowest) and is kept with each attempt. `by_others`: somebody else gives it once the
+    person's own proofs are right, and the request stays open until then; it has no fields and no
+    check. `prepares` offers to prepare once more.
     """
 
     name: str
@@ -78,12 +79,12 @@ class VerificationFactor:
     fields: tuple[ProofField, ...] = ()
     check: Callable[[Presented], None] | None = None
     prepare: Callable[[Presented], None] = _prepares_nothing
-    later: bool = False
+    by_others: bool = False
 
     @property
     def prepares(self) -> bool:
         """Return whether something is sent before the proof can be given."""
-        return self.prepare is not _prepares_nothing
+        return self.prepare is not _prepares_nothing and not self.by_others
 
 
 def _no_payee(*, merchant_id: int, payee: str) -> str:
@@ -97,13 +98,16 @@ class VerifiedOperation:
     An act that needs proofs: its name in code, how people call it, the abilities it asks for (any
     one of them).
 
-    `payee` tells people what the payee of a request stands for, masked ("" for nobody).
+    `payee` tells people what the payee of a request stands for, masked ("" for nobody). `resume`
+    (merchant_id, number) gives the page on which a person goes on with a request that waited for
+    others; without one the operation cannot wait.
     """
 
     name: str
     title: str | Promise
     abilities: tuple[str, ...]
     payee: Callable[..., str] = _no_payee
+    resume: Callable[..., str] | None = None
 
 
 StepUp = Callable[..., bool]  # (*, user: User, at: datetime): is more proof needed for a while

@@ -56,6 +56,10 @@ class MerchantsConfig(AppConfig):
             entry = registries.MenuEntry("portal", title, name, Ability.MANAGE, group="house")
             registries.menu_entries.register(name, entry)
         self._verification()
+        confirmations = registries.MenuEntry(
+            "portal", _("Confirmations"), "portal:confirmations", Ability.WITHDRAW, group="house"
+        )
+        registries.menu_entries.register("portal:confirmations", confirmations)
         from merchants.admin import menu
 
         menu.fill()
@@ -65,10 +69,16 @@ class MerchantsConfig(AppConfig):
         from foundation import registries
         from foundation.selectors.sign_in import recently_new_device
         from merchants.operations import OPERATIONS
-        from merchants.services import letter, one_time_code, payment_password, totp
+        from merchants.services import confirmation, letter, one_time_code, payment_password, totp
 
         registries.step_ups.register("new_device", recently_new_device)
-        for factor in (payment_password.FACTOR, one_time_code.FACTOR, totp.FACTOR):
+        for factor in (
+            payment_password.FACTOR,
+            one_time_code.FACTOR,
+            totp.FACTOR,
+            confirmation.SECOND_PERSON,
+            confirmation.CALL_BACK,
+        ):
             registries.verification_factors.register(factor.name, factor)
         for operation in OPERATIONS:
             registries.verified_operations.register(operation.name, operation)

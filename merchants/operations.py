@@ -8,7 +8,14 @@ from django.utils.translation import gettext_lazy as _
 
 from foundation.verification import VerifiedOperation
 from merchants.models import Ability
-from merchants.services import bank_account_request, own_key, own_people, payment_password
+from merchants.selectors import confirmation as confirmation_selectors
+from merchants.services import (
+    bank_account_request,
+    confirmation,
+    own_key,
+    own_people,
+    payment_password,
+)
 from merchants.services.verification_token import payee_words
 
 _MANAGE: Final = (Ability.MANAGE,)
@@ -37,5 +44,11 @@ OPERATIONS: Final = (
     ),
     VerifiedOperation(
         own_people.CHANGE, _("change who acts for a merchant"), _MANAGE, payee=payee_words
+    ),
+    VerifiedOperation(
+        confirmation.OPERATION,
+        _("confirm what a colleague asks for"),
+        (Ability.WITHDRAW, Ability.MANAGE),
+        payee=confirmation_selectors.payee_title,
     ),
 )

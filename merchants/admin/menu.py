@@ -16,6 +16,7 @@ def fill() -> None:
         application,
         application_people,
         bank_account,
+        confirmation,
         document,
         invitation,
         membership,
@@ -34,6 +35,8 @@ def fill() -> None:
     application.fill()
     application_people.fill()
     merchant_state.fill()
+    confirmation.fill()
+    registries.work_items.register("merchants.to_call", work_items.to_call)
     registries.work_items.register("merchants.to_review", work_items.to_review)
     registries.work_items.register("merchants.to_complete", work_items.to_complete)
     registries.search_providers.register("merchants", search.find)
@@ -44,6 +47,7 @@ def fill() -> None:
         merchant,
         bank_account,
         membership,
+        confirmation,
         invitation,
         api_key,
         partner_grant,

@@ -59,7 +59,7 @@ def _operation(code: str) -> str:
     return str(registries.verified_operations.get(code).title) if known else code
 
 
-def _factors(names: list[str]) -> str:
+def factors_named(names: list[str]) -> str:
     """Name factors in their order."""
     known = registries.verification_factors
     return ", ".join(str(known.get(name).title) if name in known else name for name in names)
@@ -94,7 +94,7 @@ class VerificationRuleAdmin(ReadOnlyAdmin):
     @admin.display(description=_("factors"))
     def needed(self, row: VerificationRule) -> str:
         """Name every factor that is asked for."""
-        return _factors(row.factors)
+        return factors_named(row.factors)
 
     def title(self, row: VerificationRule) -> str:
         """Call the page by the operation."""
@@ -131,13 +131,13 @@ class VerificationRequestAdmin(KeysetAdmin):
     @admin.display(description=_("factors"))
     def needed(self, row: VerificationRequest) -> str:
         """Name every factor that was asked for."""
-        return _factors(row.factors)
+        return factors_named(row.factors)
 
     @admin.display(description=_("proofs"))
     def attempts(self, row: VerificationRequest) -> str:
         """Say of each proof when it was given, of which level it is, and what became of it."""
         found = row.attempts.filter(merchant=row.merchant_id).order_by("id")[:100]
-        rows = [(one, _factors([one.factor])) for one in found]
+        rows = [(one, factors_named([one.factor])) for one in found]
         return render_to_string("admin/verification_attempts.html", {"rows": rows})
 
 

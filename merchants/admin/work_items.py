@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from foundation import clock
 from foundation.models import User
+from foundation.money import Money
 from foundation.registries import WorkItem
-from merchants.models import Application
+from merchants.models import Application, Confirmation
 from merchants.selectors.application import house_id
+from merchants.services import confirmation as confirmations
 
 
 def to_review(user: User) -> Iterable[WorkItem]:
@@ -35,6 +37,33 @@ def to_complete(user: User) -> Iterable[WorkItem]:
     yield from _queue(
         _("Returned applications are past their day"), late, "RETURNED", "change_application"
     )
+
+
+def to_call(user: User) -> Iterable[WorkItem]:
+    """Merchants whose number on file is to be called before what they ask for goes on."""
+    waiting = (
+        Confirmation.objects.filter(
+            factor=confirmations.CALL,
+            state=Confirmation.State.WAITING,
+            expires_at__gt=clock.now(),
+        )
+        .values("verification__currency")
+        .annotate(many=Count("id"), oldest=Min("asked_at"), minor=Sum("verification__amount_minor"))
+    )
+    found = list(waiting)
+    if found:
+        yield WorkItem(
+            title=_("Merchants are to be called back"),
+            count=sum(one["many"] for one in found),
+            oldest_at=min(one["oldest"] for one in found),
+            at_stake=tuple(
+                Money(int(one["minor"]), one["verification__currency"])
+                for one in found
+                if one["minor"]
+            ),
+            url=reverse("admin:merchants_confirmation_changelist") + "?state=WAITING",
+            permission="merchants.call_back",
+        )
 
 
 def _queue(title: str, rows: object, state: str, permission: str) -> Iterable[WorkItem]:

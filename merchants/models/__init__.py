@@ -12,6 +12,7 @@ from merchants.models.application_party import (
     ApplicationSite,
 )
 from merchants.models.bank_account import BankAccount
+from merchants.models.confirmation import Confirmation
 from merchants.models.custom_role import CustomRole
 from merchants.models.document import Document
 from merchants.models.industry import ContractType, Industry, ProductGate, RiskGrade
@@ -41,6 +42,7 @@ __all__ = [
     "ApplicationTransition",
     "ApplicationVersion",
     "BankAccount",
+    "Confirmation",
     "ContractType",
     "CustomRole",
     "Document",

@@ -17,7 +17,9 @@ from foundation.models import Fact
 from foundation.models.fact import FactForeignKey
 
 TOKEN_LIFETIME = timedelta(minutes=5)
-REQUEST_LIFETIME = timedelta(minutes=15)
+REQUEST_LIFETIME = timedelta(minutes=15)  # for the person's own proofs
+WAIT_LIFETIME = timedelta(hours=24)  # of a request that others confirm
+BY_OTHERS = ("second_person", "call_back")
 
 
 class VerificationRule(models.Model):
@@ -86,7 +88,13 @@ class VerificationRequest(Fact):
             ),
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("opened_at"))
-                & Q(expires_at__lte=F("opened_at") + REQUEST_LIFETIME),
+                & (
+                    Q(expires_at__lte=F("opened_at") + REQUEST_LIFETIME)
+                    | Q(
+                        factors__overlap=list(BY_OTHERS),
+                        expires_at__lte=F("opened_at") + WAIT_LIFETIME,
+                    )
+                ),
                 name="verification_request_short",
             ),
             models.CheckConstraint(

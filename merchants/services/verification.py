@@ -19,12 +19,14 @@ from foundation.models import User
 from foundation.money import Money
 from foundation.verification import FactorLocked, FactorUndecided, Presented, VerificationFactor
 from merchants.models import (
+    Confirmation,
     OneTimeCode,
     VerificationAttempt,
     VerificationRequest,
     VerificationToken,
 )
-from merchants.models.verification import REQUEST_LIFETIME
+from merchants.models.verification import BY_OTHERS, REQUEST_LIFETIME, WAIT_LIFETIME
+from merchants.services import confirmation as confirmations
 from merchants.services import payment_password as payment_passwords
 from merchants.services import verification_rule as rules
 from merchants.services import verification_token as tokens
@@ -50,12 +52,12 @@ class ProofsRefused(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Where a request stands: the factors to give now, those proved, those that staff give."""
+    """Where a request stands: the factors to give now, those proved, those others still give."""
 
     now: tuple[VerificationFactor, ...]
     proved: tuple[VerificationFactor, ...]
     waiting: tuple[VerificationFactor, ...]
-    later: tuple[VerificationFactor, ...]
+    others: tuple[VerificationFactor, ...]
 
 
 def open_request(
@@ -82,7 +84,7 @@ def open_request(
             together=needed.together,
             stepped_up=needed.stepped_up,
             opened_at=at,
-            expires_at=at + REQUEST_LIFETIME,
+            expires_at=at + (WAIT_LIFETIME if needed.by_others else REQUEST_LIFETIME),
         )
 
 
@@ -114,9 +116,27 @@ def find(
         opened_at__lte=at,
         expires_at__gt=at,
     ).first()
-    if request is None or _has_token(request):
+    if request is None or _has_token(request) or _is_late(request, at):
         raise NotFound(_("There is no such verification."))
     return request
+
+
+def waiting(
+    *, merchant_id: int, user: User, number: str, operation: str, at: datetime
+) -> VerificationRequest | None:
+    """Return this person's open request of that number which others confirm, or None."""
+    if not _NUMBER.fullmatch(number):
+        return None
+    request = VerificationRequest.objects.filter(
+        merchant_id=merchant_id,
+        number=number,
+        user=user,
+        operation=operation,
+        opened_at__lte=at,
+        expires_at__gt=at,
+        factors__overlap=list(BY_OTHERS),
+    ).first()
+    return None if request is None or _has_token(request) else request
 
 
 def asked(request: VerificationRequest) -> Asked:
@@ -127,13 +147,13 @@ def asked(request: VerificationRequest) -> Asked:
         ).values_list("factor", flat=True)
     )
     factors = [registries.verification_factors.get(name) for name in request.factors]
-    missing = [factor for factor in factors if not factor.later and factor.name not in passed]
+    missing = [factor for factor in factors if not factor.by_others and factor.name not in passed]
     now = missing if request.together else missing[:1]
     return Asked(
         now=tuple(now),
         proved=tuple(factor for factor in factors if factor.name in passed),
         waiting=tuple(missing[len(now) :]),
-        later=tuple(factor for factor in factors if factor.later),
+        others=tuple(one for one in factors if one.by_others and one.name not in passed),
     )
 
 
@@ -155,18 +175,37 @@ def prove(*, request: VerificationRequest, given: Mapping[str, str], at: datetim
     once every one was right; None while more are needed.
 
     A failed proof is counted by its factor and committed, so this is never called inside a
-    transaction of somebody else. Each proof leaves an attempt: factor, level, result.
+    transaction of somebody else. Each proof leaves an attempt: factor, level, result. Once the own
+    ones are right others are asked, and None is returned until they have confirmed.
 
-    Raises: ProofMissing, ProofsRefused, RequestClosed, and what the factors raise.
-    Rule:   VER-2, VER-11.
+    Raises: ProofMissing, ProofsRefused, RequestClosed, ConfirmationRefused, and what the factors
+            raise.
+    Rule:   VER-2, VER-11, VER-15.
     """
-    if not request.opened_at <= at < request.expires_at or _has_token(request):
+    over = not request.opened_at <= at < request.expires_at
+    if over or _has_token(request) or _is_late(request, at):
         raise tokens.closed()
     if request.together:
         _prove_together(request, given, at)
     else:
         _prove_in_turn(request, given, at)
-    return None if asked(request).now else tokens.give(request=request, at=at)
+    status = asked(request)
+    if status.now:
+        return None
+    _require_nobody_refused(request)
+    for factor in status.others:
+        factor.prepare(_presented(request, _NO_PROOFS, at))
+    return None if status.others else tokens.give(request=request, at=at)
+
+
+def can_go_on(request: VerificationRequest, *, at: datetime) -> bool:
+    """Return whether nobody has to say anything any more, and the act was not done yet."""
+    status = asked(request)
+    return (
+        request.opened_at <= at < request.expires_at
+        and not (status.now or status.others)
+        and not _has_token(request)
+    )
 
 
 def issue(
@@ -196,7 +235,8 @@ def issue(
     given = {**proofs, payment_passwords.FACTOR.name: payment_password}
     token = prove(request=request, given=given, at=at)
     if token is None:
-        raise _missing(asked(request).now[0])
+        status = asked(request)
+        raise _missing((*status.now, *status.others)[0])
     return token
 
 
@@ -235,7 +275,7 @@ def _refusal(
     factor: VerificationFactor, request: VerificationRequest, given: Mapping[str, str], at: datetime
 ) -> DomainError | None:
     if factor.check is None:
-        raise LookupError(f"{factor.name} is given by staff")
+        raise LookupError(f"{factor.name} is given by others")
     own = {field.name: given[field.name] for field in factor.fields}
     try:
         factor.check(_presented(request, own, at))
@@ -280,6 +320,27 @@ def _result(refusal: DomainError | None, spoilt: bool) -> Result:
 
 def _presented(request: VerificationRequest, given: Mapping[str, str], at: datetime) -> Presented:
     return Presented(request.merchant_id, request.user, request.id, at, given)
+
+
+def _is_late(request: VerificationRequest, at: datetime) -> bool:
+    """Return whether own proofs are missing and their minutes are over, though others may wait."""
+    return at >= request.opened_at + REQUEST_LIFETIME and bool(asked(request).now)
+
+
+def _require_nobody_refused(request: VerificationRequest) -> None:
+    refused = Confirmation.objects.filter(
+        merchant_id=request.merchant_id,
+        verification=request,
+        state=Confirmation.State.REFUSED,
+    ).first()
+    if refused is not None:
+        raise confirmations.ConfirmationRefused(
+            _("This was refused (%(factor)s): %(note)s")
+            % {
+                "factor": registries.verification_factors.get(refused.factor).title,
+                "note": refused.note or "-",
+            }
+        )
 
 
 def _has_token(request: VerificationRequest) -> bool:

@@ -44,21 +44,21 @@ class RuleMalformed(Malformed):
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """The proofs of one act, in their order; `later` are given by staff after it was asked for."""
+    """The proofs of one act, in their order; those `by_others` wait until the own are right."""
 
     factors: tuple[str, ...]
     together: bool
     stepped_up: bool = False
 
     @property
-    def later(self) -> tuple[str, ...]:
-        """The factors that staff give later."""
-        return tuple(name for name in self.factors if is_later(name))
+    def by_others(self) -> tuple[str, ...]:
+        """The factors that somebody else gives."""
+        return tuple(name for name in self.factors if is_by_others(name))
 
 
-def is_later(name: str) -> bool:
-    """Return whether staff give this factor after the act was asked for."""
-    return registries.verification_factors.get(name).later
+def is_by_others(name: str) -> bool:
+    """Return whether somebody else than the asking person gives this factor."""
+    return registries.verification_factors.get(name).by_others
 
 
 def needed(*, operation: str, amount: Money) -> Needed:
@@ -80,8 +80,8 @@ def needed_of(*, operation: str, amount: Money, user: User, at: datetime) -> Nee
     """
     Return what this person must prove now: for a while after a new device that of the next tier.
 
-    Where there is no next tier a one-time code comes on top. What staff would have to do in the
-    next tier is not asked: the amount is not that large. Raises as `needed`. Rule: VER-9.
+    Where there is no next tier a one-time code comes on top. What others would have to do in
+    the next tier is not asked: the amount is not that large. Raises as `needed`. Rule: VER-9.
     """
     usual = needed(operation=operation, amount=amount)
     if not registries.step_up_needed(user=user, at=at):
@@ -93,12 +93,12 @@ def needed_of(*, operation: str, amount: Money, user: User, at: datetime) -> Nee
         .first()
     )
     more = [one_time_code.NAME] if above is None else above.factors
-    added = [name for name in more if name not in usual.factors and not is_later(name)]
+    added = [name for name in more if name not in usual.factors and not is_by_others(name)]
     if above is not None and not added and one_time_code.NAME not in usual.factors:
         added = [one_time_code.NAME]
-    own = [name for name in usual.factors if not is_later(name)]
+    own = [name for name in usual.factors if not is_by_others(name)]
     together = usual.together or (above is not None and above.together)
-    return Needed((*own, *added, *usual.later), together, stepped_up=True)
+    return Needed((*own, *added, *usual.by_others), together, stepped_up=True)
 
 
 def propose(
@@ -155,10 +155,13 @@ def _require_sound(content: dict[str, Any]) -> None:
         name not in registries.verification_factors for name in factors
     ):
         raise RuleMalformed(_("There is no such factor."), field="factors")
-    if all(is_later(name) for name in factors):
+    if all(is_by_others(name) for name in factors):
         raise RuleMalformed(
             _("At least one factor must be given by the person himself."), field="factors"
         )
+    declared = registries.verified_operations.get(content["operation"])
+    if declared.resume is None and any(is_by_others(name) for name in factors):
+        raise RuleMalformed(_("This operation cannot wait for somebody else."), field="factors")
 
 
 def _apply(approval: Approval, at: datetime) -> None:

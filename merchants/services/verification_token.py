@@ -130,12 +130,6 @@ def consume(
     return row.id
 
 
-def later_of(*, merchant_id: int, token_id: int) -> tuple[str, ...]:
-    """Return the factors of a token that staff still have to give before its act goes on."""
-    token = VerificationToken.objects.get(merchant_id=merchant_id, id=token_id)
-    return tuple(name for name in token.factors if rules.is_later(name))
-
-
 def require_able(*, merchant_id: int, user: User, operation: str) -> None:
     """Raise Forbidden unless the person's role with the merchant includes the operation, now."""
     declared = registries.verified_operations.get(operation)

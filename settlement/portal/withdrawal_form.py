@@ -28,6 +28,7 @@ from merchants.portal import verification
 from merchants.portal.access import Member, MemberRequest
 from merchants.selectors import bank_account as bank_accounts
 from merchants.selectors import payment_password as known_passwords
+from merchants.services import verification as verifications
 from settlement.models import Withdrawal
 from settlement.services import payout_fee
 from settlement.services import withdrawal as withdrawals
@@ -126,6 +127,9 @@ def ask(request: MemberRequest) -> HttpResponseBase:
     if verification.AGAIN in request.POST:
         step = "confirm"
     if step not in ("ask", "change", "confirm"):
+        resumed = _resumed(request, accounts)
+        if resumed is not None:
+            return resumed
         fresh = WithdrawalForm(member, accounts, initial={"token": new_token(member)})
         return _show_form(request, fresh)
     form = WithdrawalForm(member, accounts, data=request.POST)
@@ -136,6 +140,29 @@ def ask(request: MemberRequest) -> HttpResponseBase:
     if step == "ask" and _within_balance(form):
         return _show_confirm(request, form, _step(form))
     return _show_form(request, form)
+
+
+def _resumed(request: MemberRequest, accounts: list[BankAccount]) -> HttpResponseBase | None:
+    """Show the last page again of a withdrawal that waited for others, as it was asked for."""
+    number = request.GET.get(verification.NUMBER, "")
+    if not number:
+        return None
+    waited = verifications.waiting(
+        merchant_id=request.member.merchant_id,
+        user=request.member.user,
+        number=number,
+        operation=withdrawals.OPERATION,
+        at=clock.now(),
+    )
+    data = {"token": new_token(request.member)}
+    if waited is not None:
+        amount = Money(waited.amount_minor, waited.currency)
+        data |= {"account": waited.payee, "amount": amount.major}
+    form = WithdrawalForm(request.member, accounts, data=data)
+    if waited is None or not form.is_valid():
+        messages.error(request, _("This verification is over: please begin again."))
+        return redirect("portal:withdraw", request.member.merchant_id)
+    return _show_confirm(request, form, _step(form, {verification.NUMBER: number}))
 
 
 def _confirm(request: MemberRequest, form: WithdrawalForm) -> HttpResponseBase:

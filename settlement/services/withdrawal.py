@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -118,8 +119,13 @@ def _payee_title(*, merchant_id: int, payee: str) -> str:
     return "" if account is None else f"{account} {account.holder}"
 
 
+def _resume(*, merchant_id: int, number: str) -> str:
+    """Return the page on which a withdrawal goes on that others have confirmed."""
+    return f"{reverse('portal:withdraw', args=[merchant_id])}?verification={number}"
+
+
 VERIFIED: Final = VerifiedOperation(
-    OPERATION, gettext_lazy("withdraw"), (Ability.WITHDRAW,), payee=_payee_title
+    OPERATION, gettext_lazy("withdraw"), (Ability.WITHDRAW,), payee=_payee_title, resume=_resume
 )
 
 

@@ -12,6 +12,7 @@ from foundation import clock, registries
 from merchants.models import (
     ApiKey,
     BankAccount,
+    Confirmation,
     CustomRole,
     Invitation,
     Membership,
@@ -22,12 +23,22 @@ from merchants.services import api_key as api_keys
 from settlement.models import Withdrawal
 from settlement.portal.withdrawal_form import new_token
 from tests.factories import payout, portal
-from tests.factories.verification import other, prove
+from tests.factories.verification import PIN as FACTORY_PIN
+from tests.factories.verification import ask, give, member, other, prove, rule
 
 pytestmark = pytest.mark.django_db
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 PIN = portal.PAYMENT_PASSWORD
-STORED = (ApiKey, BankAccount, CustomRole, Invitation, Membership, PaymentPassword, Withdrawal)
+STORED = (
+    ApiKey,
+    BankAccount,
+    Confirmation,
+    CustomRole,
+    Invitation,
+    Membership,
+    PaymentPassword,
+    Withdrawal,
+)
 
 
 @pytest.fixture
@@ -84,6 +95,13 @@ def _withdraw(shop: portal.Shop) -> tuple[str, dict[str, Any]]:
     return "withdrawals/new", given
 
 
+def _confirm(shop: portal.Shop) -> tuple[str, dict[str, Any]]:
+    rule("payment_password", "second_person")
+    asker = member(merchant=shop.merchant)
+    give(ask(asker, clock.now()), clock.now(), payment_password=FACTORY_PIN)
+    return f"confirmations/{Confirmation.objects.get().id}", {}
+
+
 Door = Callable[[portal.Shop], tuple[str, dict[str, Any]]]
 DOORS: dict[str, list[Door]] = {
     "withdrawal": [_withdraw],
@@ -101,6 +119,7 @@ DOORS: dict[str, list[Door]] = {
     "payment_password.set": [_set],
     "payment_password.change": [_new_password],
     "payment_password.reset": [lambda shop: _new_password(shop, "payment-password/forgotten")],
+    "confirmation": [_confirm],
     "membership.change": [
         _person,
         _role,
