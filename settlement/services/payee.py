@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.errors import DomainError, NotFound
-from foundation import sql
+from foundation import crypto, sql
 from merchants.models import BankAccount, Merchant
 from settlement.models import PayeeBlock, PayoutAttempt
 
@@ -62,6 +62,11 @@ def require_payable(*, merchant_id: int, bank_account_id: int) -> BankAccount:
     if is_blocked(merchant_id=merchant_id, bank_account_id=bank_account_id):
         raise PayeeRefused(
             _("Payments to %(number)s are stopped until a case is decided.")
+            % {"number": account.number_masked}
+        )
+    if crypto.lookup_hash(str(account.number)) != bytes(account.number_hash):
+        raise PayeeRefused(
+            _("The account %(number)s does not hold the number that was verified.")
             % {"number": account.number_masked}
         )
     return account

@@ -125,6 +125,14 @@ class TestRequest:
         with pytest.raises(PayeeRefused):
             make.request(account, amount=Money(1_00, "CNY"))
 
+    def test_refuses_a_payee_whose_number_was_put_in_place_of_the_verified_one(self):
+        account = make.payee()
+        account.number = "6222021234567894"  # the look-up hash stays: a trigger
+        account.save(update_fields=["number"])
+
+        with pytest.raises(PayeeRefused, match="that was verified"):
+            make.request(account)
+
     def test_does_not_know_another_merchants_account(self):
         mine, other = make.payee(), make.payee()
 
