@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from foundation import actor, canonical, clock, registries, sql
+from foundation import actor, canonical, clock, crypto, registries, sql
 from foundation.models import Approval, ApprovalDecision, User
 from foundation.registries import ApprovalAction, Risk
 from foundation.services import audit
@@ -26,6 +26,7 @@ from merchants.models import (
     Merchant,
     ProductGate,
 )
+from merchants.selectors import application as applications
 from merchants.services import application_review
 from merchants.services import bank_account as bank_accounts
 from merchants.services.application import latest_version, require_complete
@@ -57,12 +58,7 @@ def apply(approval: Approval, at: datetime) -> None:
     decisions = _decisions(approval)
     for decision in decisions:
         require_no_hand(application, decision.checker_person_id, decision.authority_person)
-    version = latest_version(application)
-    if (
-        application.state != Application.State.FIRST_REVIEW
-        or application.approval_id != approval.id
-        or version.sha256 != approval.after["content_sha256"]
-    ):
+    if not _is_as_proposed(application, approval):
         raise IllegalStep(
             _("Application %(number)s is not what was proposed.") % {"number": application.number}
         )
@@ -128,6 +124,23 @@ ACTION: Final = ApprovalAction(
     risk=Risk.HIGH,
     page=_page,
 )
+
+
+def _is_as_proposed(application: Application, approval: Approval) -> bool:
+    """
+    Return whether an application still waits for this proposal, with the version, risk grade and
+    account number that were shown. The cipher of the number may change (keys rotate), so it is
+    compared by its look-up hash, which may not.
+    """
+    number = application.account_number
+    shown = None if application.account_hash is None else bytes(application.account_hash)
+    return (
+        application.state == Application.State.FIRST_REVIEW
+        and application.approval_id == approval.id
+        and latest_version(application).sha256 == approval.after["content_sha256"]
+        and applications.grade(application) == approval.after["risk_grade"]
+        and (None if number is None else crypto.lookup_hash(str(number))) == shown
+    )
 
 
 def _decisions(approval: Approval) -> list[ApprovalDecision]:

@@ -217,6 +217,26 @@ class TestApproval:
         approval.refresh_from_db()
         assert approval.state == "PROPOSED"
 
+    @pytest.mark.parametrize(
+        "swapped",
+        [{"account_number": "4111111111111111"}, {"risk_grade": 2}],
+        ids=["account", "risk grade"],
+    )
+    def test_is_refused_when_something_else_was_put_in_its_place(
+        self, maker, reviewer, checker, swapped
+    ):
+        application = in_review(maker, reviewer)
+        approval = proposed(application, reviewer)
+        application.refresh_from_db()
+        for name, value in swapped.items():
+            setattr(application, name, value)
+        application.save(update_fields=list(swapped))  # the database lets it: keys rotate
+
+        with pytest.raises(IllegalStep):
+            decide(approval, checker)
+
+        assert not Merchant.objects.filter(kind="MERCHANT").exists()
+
     def test_refused_by_the_second_person_leads_back_to_the_first(self, maker, reviewer, checker):
         application = in_review(maker, reviewer)
 
