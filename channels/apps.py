@@ -13,12 +13,14 @@ class ChannelsConfig(AppConfig):
     def ready(self) -> None:
         """Register the words of refusals, and the invariant that refunds fit their payment."""
         from channels.selectors import fact_invariants, fact_number, invariants
+        from channels.services import bank_card
         from foundation import csv_intake
         from foundation.registries import (
             append_only_tables,
             cause_names,
             fact_namers,
             invariant_checks,
+            verification_factors,
         )
 
         csv_intake.register_reasons(
@@ -35,6 +37,7 @@ class ChannelsConfig(AppConfig):
                 "cap_below_minimum": _("The cap is below the minimum."),
             }
         )
+        verification_factors.register(bank_card.NAME, bank_card.FACTOR)
         invariant_checks.register("I10", invariants.refunds_within_payments)
         invariant_checks.register("C1", fact_invariants.taken_in_is_booked)
         invariant_checks.register("C2", fact_invariants.priced_by_the_version_in_force)

@@ -44,6 +44,35 @@ class Payee:
 
 
 @dataclass(frozen=True, slots=True)
+class CardElements:
+    """Name, card, identity number and telephone of one person. Its repr shows nothing of them."""
+
+    holder: str
+    card: str
+    identity: str
+    phone: str
+
+    def __repr__(self) -> str:
+        return "<elements>"
+
+
+class ElementsSaid(StrEnum):
+    """What a channel says of a card's elements; whatever is not clear is UNDECIDED."""
+
+    MATCH = "MATCH"
+    DIFFER = "DIFFER"
+    UNDECIDED = "UNDECIDED"
+
+
+class ElementChecker(Protocol):
+    """A channel that compares the elements of a bank card with what the bank knows."""
+
+    def check_elements(self, elements: CardElements, order_no: str) -> ElementsSaid:
+        """Ask once; a network call. Every doubt is UNDECIDED."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class PayoutOrder:
     """One order as it is sent: number, amount and payee never change between two sendings."""
 

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -20,6 +21,8 @@ from django.utils.translation import gettext as _
 
 from channels.adapters.base import (
     CallbackRefused,
+    CardElements,
+    ElementsSaid,
     Evidence,
     Kind,
     NothingLeft,
@@ -40,6 +43,10 @@ MAX_ANSWER_BYTES: Final = 65_536
 MAX_STATEMENT_BYTES: Final = 256 * 1024 * 1024
 MAX_ANSWER_SECONDS: Final = 30.0  # from the first byte to the last, below the lease of a payout
 MAX_TIME_DIGITS: Final = 12
+_ELEMENTS: Final = {
+    "ELEMENTS_MATCH": ElementsSaid.MATCH,
+    "ELEMENTS_DIFFER": ElementsSaid.DIFFER,
+}
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
@@ -87,6 +94,19 @@ class Simulator:
             return self._ask("GET", f"/payouts/{order_no}", order_no, b"")
         except httpx.HTTPError as error:
             return _doubt(order_no, repr(error))
+
+    def check_elements(self, elements: CardElements, order_no: str) -> ElementsSaid:
+        """Ask whether the elements of a card belong together; the answer is about exactly these."""
+        content = {"order_no": order_no, **asdict(elements)}
+        body = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+        try:
+            said = self._ask("POST", "/elements", order_no, body)
+        except httpx.HTTPError:
+            return ElementsSaid.UNDECIDED
+        asked = protocol.elements_digest(self._keys.payee, asdict(elements))
+        if said.verified and (said.order_no, said.payee_hash) == (order_no, asked):
+            return _ELEMENTS.get(said.code, ElementsSaid.UNDECIDED)
+        return ElementsSaid.UNDECIDED
 
     def order_no_of(self, raw: bytes) -> str:
         """Return the order number a callback claims to be about, unverified."""

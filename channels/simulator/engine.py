@@ -47,6 +47,7 @@ class Engine:
         self.script = Script()
         self.clockwork = callbacks.Clockwork()
         self.always_call_back = False
+        self.cards: set[str] = set()  # digests of the elements of the cards the bank knows
 
     def pay_out(self, body: bytes) -> Told:
         """Take one order in, do with it what its rule says, and answer."""
@@ -69,6 +70,23 @@ class Engine:
         if new:
             self._plan(found, rule)
         return Told(200, self._truth(found), rule.answer, rule.latency)
+
+    def check_elements(self, body: bytes) -> Told:
+        """Say whether the elements are those of a card the bank knows; only digests are kept."""
+        try:
+            given = json.loads(body)
+            order_no, digest = str(given["order_no"]), self.digest_of(given)
+        except (KeyError, TypeError, ValueError) as error:
+            raise OrderMalformed(type(error).__name__) from None
+        rule = self.script.take(order_no, 0)
+        code = "ELEMENTS_MATCH" if digest in self.cards else "ELEMENTS_DIFFER"
+        said = {"order_no": order_no, "code": code, "payee_digest": digest}
+        return Told(200, said, rule.answer, rule.latency)
+
+    def digest_of(self, given: Mapping[str, Any]) -> str:
+        """Return the digest of elements that came as JSON. Raises KeyError."""
+        names = ("holder", "card", "identity", "phone")
+        return protocol.elements_digest(self.keys.payee, {name: str(given[name]) for name in names})
 
     def query(self, order_no: str) -> Told:
         """Answer what became of an order."""

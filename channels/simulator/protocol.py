@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,6 +88,12 @@ def payee_digest(key: bytes, number: str, holder: str) -> str:
     So neither answers nor callbacks nor day files carry an account number.
     """
     return hmac.new(key, f"{number}\n{holder}".encode(), hashlib.sha256).hexdigest()
+
+
+def elements_digest(key: bytes, elements: Mapping[str, str]) -> str:
+    """Return the keyed digest by which an answer names the elements of a card it is about."""
+    text = "\n".join(elements[name] for name in ("holder", "card", "identity", "phone"))
+    return hmac.new(key, f"elements\n{text}".encode(), hashlib.sha256).hexdigest()
 
 
 def _text(*parts: str | bytes) -> bytes:

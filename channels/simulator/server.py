@@ -88,6 +88,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.path == "/payouts":
             self._signed(body, lambda: self.server.engine.pay_out(body))
+        elif self.path == "/elements":
+            self._signed(body, lambda: self.server.engine.check_elements(body))
         elif self.path.startswith("/control/"):
             self._control(self.path.removeprefix("/control/"), body)
         else:
@@ -198,6 +200,8 @@ class Handler(BaseHTTPRequestHandler):
                     engine.script.clear()
                 case "default":
                     engine.script.default = Rule.read({"times": None, **given})
+                case "cards":
+                    engine.cards.add(engine.digest_of(given))
                 case "callbacks":
                     engine.call_back(str(given["order_no"]), callback_from(given))
                 case "return":

@@ -127,6 +127,10 @@ class ConfirmationAdmin(KeysetAdmin):
         parts = [operation, str(amount) if amount else "", payee]
         return " · ".join(part for part in parts if part)
 
+    def title(self, row: Confirmation) -> str:
+        """Call the page by the factor and the operation."""
+        return f"{factors_named([row.factor])}: {selectors.act_of(row.verification)[0]}"
+
     @admin.display(description=_("asked by"))
     def asker(self, row: Confirmation) -> str:
         """Name who asks."""

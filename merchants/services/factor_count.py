@@ -59,6 +59,15 @@ def right(*, merchant_id: int, user: User, factor: str) -> None:
         )
 
 
+def give_back(*, merchant_id: int, user: User, factor: str) -> None:
+    """Take a try back that nobody could judge; a lock that it caused ends."""
+    with transaction.atomic(durable=True):
+        row = _locked(merchant_id, user, factor)
+        if row.failed_count:
+            row.failed_count, row.locked_until = row.failed_count - 1, None
+            row.save(update_fields=["failed_count", "locked_until"])
+
+
 def require_unlocked(*, merchant_id: int, user: User, factor: str, at: datetime) -> None:
     """Raise FactorLocked while the factor is locked."""
     row = FactorCount.objects.filter(merchant_id=merchant_id, user=user, factor=factor).first()
