@@ -58,7 +58,21 @@ class User(AbstractUser):
         constraints = [models.UniqueConstraint(fields=["id", "person"], name="user_with_person")]
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Give a new account a person of its own unless one was named."""
+        """
+        Give a new account its person: the one that was named, else the one of the accounts with the
+        same e-mail address, else one of its own. Rule: AP-3 (docs/rules/approvals.md).
+        """
         if self._state.adding and self.person_id is None:
-            self.person = Person.objects.create(name=self.get_full_name() or self.username)
+            self.person = self._known_person() or Person.objects.create(
+                name=self.get_full_name() or self.username
+            )
         super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    def _known_person(self) -> Person | None:
+        """Return who reads the mail of this address already."""
+        address = self.email.strip()
+        if not address:
+            return None
+        others = User.objects.filter(email__iexact=address).select_related("person")
+        first = others.order_by("date_joined", "id").first()
+        return None if first is None else first.person

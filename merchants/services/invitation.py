@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from config.errors import DomainError, Malformed, NotFound
 from foundation import actor
-from foundation.models import Person, User
+from foundation.models import User
 from foundation.services import audit, mail, outbox
 from merchants.models import Ability, CustomRole, Invitation, Membership
 from merchants.models.membership import abilities_of
@@ -235,8 +235,8 @@ def accept_as_new(*, token: str, password: str, at: datetime) -> User:
     """
     Make an account for the invited address, with the password its owner chose, and join.
 
-    The user name is the address. The person is that of a staff account of the same address, if
-    there is one: maker and checker stay apart (X10).
+    The user name is the address. The person is that of the accounts of the same address, if there
+    are some: maker and checker stay apart (X10).
     Raises: InvitationRefused, HasAccount. Rule: PEO-1, MER-7.
     """
     with transaction.atomic():
@@ -250,10 +250,15 @@ def accept_as_new(*, token: str, password: str, at: datetime) -> User:
             email=invitation.email,
             first_name=invitation.name,
             language=invitation.language,
-            person=_person_of(invitation),
         )
         user.set_password(password)
-        user.save()
+        try:
+            with transaction.atomic():
+                user.save()
+        except IntegrityError as refused:  # by another merchant's link, in this very moment
+            raise HasAccount(
+                _("There is an account of this address: sign in with it.")
+            ) from refused
         _accept(invitation, user, at)
     return user
 
@@ -332,14 +337,6 @@ def _require_few(merchant_id: int) -> None:
     )
     if waiting.count() >= MOST_OPEN:
         raise TooMany(_("%(most)s invitations wait already: take some back.") % {"most": MOST_OPEN})
-
-
-def _person_of(invitation: Invitation) -> Person | None:
-    staff = User.objects.select_related("person").filter(
-        email__iexact=invitation.email, is_staff=True
-    )
-    found = staff.order_by("date_joined").first()
-    return found.person if found else None
 
 
 def _require_shape(email: str, name: str) -> None:

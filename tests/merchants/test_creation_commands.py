@@ -55,6 +55,19 @@ class TestCreateStaff:
 
         assert len(set(User.objects.values_list("person_id", flat=True))) == 1
 
+    def test_accounts_of_one_address_are_one_persons_whichever_came_first(self) -> None:
+        merchant = MerchantFactory()
+        told("create_portal_user", "bob", "--merchant", merchant.merchant_no, "--role", "OWNER",
+             "--email", "bob@example.com")  # fmt: skip
+
+        told("create_staff", "bob.li", "--email", "Bob@Example.com ")
+        told("create_staff", "cai")
+        told("create_staff", "dan")
+
+        persons = dict(User.objects.values_list("username", "person_id"))
+        assert persons["bob"] == persons["bob.li"]
+        assert len(set(persons.values())) == 3
+
     @pytest.mark.parametrize("words", [("--group", "nobody"), ("--same-person-as", "nobody")])
     def test_an_unknown_group_or_account_is_refused_whole(
         self, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]

@@ -227,6 +227,23 @@ class TestAtOnce:
         assert said == ["invitation_refused"] * 5 + ["joined"]
         assert User.objects.filter(email="eve@example.com").count() == 1
 
+    def test_links_of_two_merchants_make_one_account(self, cloned_db: str) -> None:
+        links = [invitations.token_of(invite(MerchantFactory.create(), None)) for _n in range(2)]
+
+        def accept(token: str) -> str:
+            try:
+                invitations.accept_as_new(token=token, password=PASSWORD, at=NOON)
+            except DomainError as refusal:
+                return refusal.code
+            finally:
+                connection.close()
+            return "joined"
+
+        with ThreadPoolExecutor(2) as pool:
+            said = sorted(pool.map(accept, links))
+
+        assert said == ["invitation_has_account", "joined"]
+
     def test_two_owners_who_remove_each_other_leave_one(self, cloned_db: str) -> None:
         merchant = MerchantFactory.create()
         ann, bo = member(merchant), member(merchant)
