@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.settings import api_settings
 
 from foundation import money
 from foundation.api.parsing import storable
 from foundation.api.text import PATTERNS
 
+_WHOLE: Final = api_settings.NON_FIELD_ERRORS_KEY
 _INSTANT: Final = re.compile(
     r"(19[7-9][0-9]|20[0-9][0-9])-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]"
     r"(:[0-5][0-9](\.[0-9]{1,6})?)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])"
@@ -25,6 +27,13 @@ class StrictInput(serializers.Serializer[Any]):
     """An input that refuses fields it does not know: a misspelt name is never simply ignored."""
 
     default_error_messages = {"unknown_field": _("This field is not known.")}
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Say of null, in the reader's language, that it is no object. Raises ValidationError."""
+        if data is None:
+            message = self.error_messages["invalid"].format(datatype="null")
+            raise serializers.ValidationError({_WHOLE: [message]}, code="invalid")
+        return super().validate_empty_values(data)
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the checked values. Raises ValidationError, unknown fields included."""

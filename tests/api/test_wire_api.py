@@ -86,6 +86,23 @@ class TestABody:
         assert (text.status_code, blanks.status_code) == (413, 413)
         assert text.json()["code"] == "body_too_large"
 
+    def test_that_says_it_is_too_large_is_refused_before_it_is_read(self) -> None:
+        caller = Caller(MerchantFactory())
+
+        answer = caller.client.generic(
+            "POST", "/api/v1/withdrawals", b"{}", JSON,
+            headers=caller.head | {"Idempotency-Key": "k"}, CONTENT_LENGTH=str(2**63),
+        )  # fmt: skip
+
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+    def test_that_is_null_is_refused_in_the_readers_language(self) -> None:
+        answer = send(Caller(MerchantFactory()), b"null", **{"Accept-Language": "zh-hans"})
+
+        (wrong,) = answer.json()["errors"]
+        assert (answer.status_code, wrong["reason"]) == (400, "invalid")
+        assert "期待" in wrong["message"]
+
     @pytest.mark.parametrize(
         "raw",
         [
