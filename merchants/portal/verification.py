@@ -21,6 +21,7 @@ from foundation.money import Money
 from foundation.verification import ProofField, VerificationFactor
 from merchants.portal.access import Member
 from merchants.services import verification
+from merchants.services.verification_token import RequestClosed
 
 NUMBER: Final = "verification"  # the hidden field with the request's number
 AGAIN: Final = "send_again"  # the button that has a code sent once more
@@ -37,7 +38,11 @@ class ProofForm(forms.Form):
 
 
 class Step:
-    """One person's verification of one act, on one page; `problems` are shown at its fields."""
+    """
+    One person's verification of one act, on one page; `problems` are shown at its fields.
+
+    `over`: what was sent belongs to a request that has ended; the form came twice, or late.
+    """
 
     def __init__(
         self,
@@ -56,6 +61,7 @@ class Step:
         self.at = at
         self.given = given or {}
         self.problems: list[str] = []
+        self.over = False
         act: dict[str, Any] = {
             "merchant_id": member.merchant_id,
             "user": member.user,
@@ -76,7 +82,7 @@ class Step:
         if self.is_new:
             self._prepare()
             if named:  # what was typed belongs to a request that is over
-                self.given = {}
+                self.given, self.over = {}, True
                 self.problems.insert(0, _("This verification is over: please begin again."))
 
     @property
@@ -118,6 +124,7 @@ class Step:
         try:
             token = verification.prove(request=self.request, given=self.given, at=self.at)
         except DomainError as refusal:
+            self.over = isinstance(refusal, RequestClosed)
             self.problems.append(str(refusal))
             token = None
         self._ask()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,6 +36,7 @@ from settlement.services import withdrawal as withdrawals
 
 _SALT: Final = "portal.withdrawal"
 _TOKEN_LIVES: Final = 30 * 60  # seconds
+TWIN_SECONDS: Final = 1.0  # between using up the proofs and the withdrawal lie milliseconds
 
 
 def new_token(member: Member) -> str:
@@ -168,9 +170,8 @@ def _resumed(request: MemberRequest, accounts: list[BankAccount]) -> HttpRespons
 def _confirm(request: MemberRequest, form: WithdrawalForm) -> HttpResponseBase:
     """Verify the person, ask for the withdrawal, and go to its page."""
     member = form.member
-    known = withdrawals.known(merchant_id=member.merchant_id, order_no=form.order_no)
-    if known is not None and known.amount == form.money:  # the form came twice
-        return redirect("portal:withdrawal", member.merchant_id, known.number)
+    if there_is := _made_by(form):  # the form came twice
+        return there_is
     step = _step(form, request.POST)
     token = step.submit()
     if token is not None:
@@ -189,7 +190,25 @@ def _confirm(request: MemberRequest, form: WithdrawalForm) -> HttpResponseBase:
             messages.success(request, _("Your withdrawal was taken."))
             return redirect("portal:withdrawal", member.merchant_id, withdrawal.number)
         step = _step(form)  # the token is spent on a refusal: its request is over
+    if step.over and (there_is := _made_by(form, patience_seconds=TWIN_SECONDS)):
+        return there_is  # came twice at once, and this is the answer that the person sees
     return _show_confirm(request, form, step)
+
+
+def _made_by(form: WithdrawalForm, patience_seconds: float = 0) -> HttpResponseBase | None:
+    """
+    Lead to the withdrawal that this very form has made; with patience, also one that its twin, who
+    has used the proofs up, is only just making.
+    """
+    merchant_id, until = form.member.merchant_id, time.monotonic() + patience_seconds
+    while True:
+        known = withdrawals.known(merchant_id=merchant_id, order_no=form.order_no)
+        if known is not None or time.monotonic() >= until:
+            break
+        time.sleep(0.1)
+    if known is None or known.amount != form.money:
+        return None
+    return redirect("portal:withdrawal", merchant_id, known.number)
 
 
 def _step(form: WithdrawalForm, given: Mapping[str, str] | None = None) -> verification.Step:

@@ -128,6 +128,22 @@ class TestPortal:
         after = payout.balances(shop.merchant.id)["merchant_available"]
         assert after == (before[0], before[1] + 121_50)
 
+    def test_sends_a_form_once_however_often_it_is_clicked(self, visit):
+        seen = visit()
+        seen.sign_in()
+        seen.open("withdrawals/new")
+        seen.page.fill("[name=amount]", "1.00")
+        sent: list[str] = []
+        seen.page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
+
+        seen.page.evaluate(
+            "() => { const form = document.querySelector('main form');"
+            " for (let click = 0; click < 3; click++) form.requestSubmit(); }"
+        )
+
+        seen.page.wait_for_selector("[name=payment_password]")
+        assert len(sent) == 1
+
     @pytest.mark.parametrize(
         "screen",
         [

@@ -5,8 +5,10 @@ from django.core import mail
 
 from foundation import clock
 from merchants.models import BankAccount, OneTimeCode, VerificationToken
+from merchants.portal import verification
 from merchants.services import one_time_code
 from settlement.models import Withdrawal
+from settlement.portal import withdrawal_form
 from tests.factories import merchant_state, payout, portal
 from tests.factories import verification as verified
 from tests.factories.merchants import BankAccountFactory, MerchantFactory
@@ -46,6 +48,12 @@ def send(reader, shop, given: dict[str, str], step: str = "confirm", **changes: 
     return reader.post(f"/portal/{shop.merchant.id}/withdrawals/new", data)
 
 
+def number_of(page) -> str:
+    """Return the number of the verification that a page asks for."""
+    found = re.search(rf'name="{verification.NUMBER}" value="(.+?)"', page.content.decode())
+    return found[1]
+
+
 def available(shop) -> tuple[int, int]:
     """Return what is there and what of it is held."""
     return payout.balances(shop.merchant.id)["merchant_available"]
@@ -80,6 +88,36 @@ class TestAsk:
         assert first["Location"] == second["Location"]
         assert Withdrawal.objects.filter(merchant=shop.merchant).count() == 1
         assert available(shop) == (100_00, 51_00)
+
+    def test_sent_twice_at_once_leads_both_to_the_withdrawal(self, reader, shop, monkeypatch):
+        given, raced, answers = form_of(reader, shop), iter([True]), []
+        given[verification.NUMBER] = number_of(send(reader, shop, given, "ask"))
+        submit = verification.Step.submit
+
+        def overtaken(step):
+            if next(raced, False):  # between the look and the proof the other click gets through
+                answers.append(send(reader, shop, given))
+            return submit(step)
+
+        monkeypatch.setattr(verification.Step, "submit", overtaken)
+        answers.append(send(reader, shop, given))
+
+        made = Withdrawal.objects.get(merchant=shop.merchant)
+        page = f"/portal/{shop.merchant.id}/withdrawals/{made.number}"
+        assert [answer.get("Location") for answer in answers] == [page, page]
+
+    def test_sent_late_with_proofs_of_another_act_asks_anew(self, reader, shop, monkeypatch):
+        monkeypatch.setattr(withdrawal_form, "TWIN_SECONDS", 0)
+        given = form_of(reader, shop)
+        number = number_of(send(reader, shop, given, "ask"))
+        send(reader, shop, given | {verification.NUMBER: number})
+
+        other = form_of(reader, shop) | {verification.NUMBER: number}
+        answer = send(reader, shop, other)
+
+        assert answer.status_code == 200
+        assert "This verification is over" in answer.content.decode()
+        assert Withdrawal.objects.count() == 1
 
     def test_sent_again_with_another_amount_is_refused(self, reader, shop):
         given = form_of(reader, shop)
