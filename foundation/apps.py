@@ -16,11 +16,12 @@ class FoundationConfig(AppConfig):
         import foundation.checks
         import foundation.portal.sign_out
         import foundation.task_signals  # noqa: F401
-        from foundation import guards
+        from foundation import csv_intake, guards, sheet
         from foundation.admin import menu
         from foundation.registries import append_only_tables, approval_actions
         from foundation.services import approval_policy, delegation, mfa_reset
 
+        csv_intake.register_reasons(sheet.REASONS)
         menu.fill()
         append_only_tables.register(
             "foundation",

@@ -20,15 +20,15 @@ from foundation.csv_intake.report import MAX_LISTED, MAX_VALUE, BadRow, FileRefu
 from foundation.csv_intake.staging import Staged
 
 # Characters nobody sees: controls, line and paragraph separators, direction marks, byte order mark.
-_UNSEEN: Final = r"[\u0001-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+UNSEEN: Final = r"[\u0001-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 # In a number also what text may need or nobody types: joiners, soft hyphens, fillers, variation
 # selectors, tags. Two numbers that look the same must be the same. `text` takes them in names.
-_IGNORED: Final = (
+IGNORED: Final = (
     r"[\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u200c\u200d\u206a-\u206f"
     r"\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3"
     r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_SPACES: Final = r"[ \u00a0\u2000-\u200a\u202f\u3000]"
+SPACES: Final = r"[ \u00a0\u2000-\u200a\u202f\u3000]"
 _PLAIN: Final = "^[!-~]*$"  # visible ASCII: neither unseen nor a space
 _LEAP_DAY: Final = "(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26]))-02-29"
 _DAY: Final = (
@@ -89,8 +89,8 @@ def text(column: str, longest: int, *, required: bool = True) -> Rule:
     checks = (
         *empty,
         Check("too_long", f"length(s.{column}) > {longest}", str(longest)),
-        Check("control_character", f"s.{column} ~ '{_UNSEEN}'"),
-        Check("surrounding_space", f"s.{column} ~ '^{_SPACES}|{_SPACES}$'"),
+        Check("control_character", f"s.{column} ~ '{UNSEEN}'"),
+        Check("surrounding_space", f"s.{column} ~ '^{SPACES}|{SPACES}$'"),
     )
     probe = " AND ".join(f"NOT ({check.bad})" for check in checks[: len(empty) + 1])
     return Rule(column, checks, probe, plain=True)
@@ -99,7 +99,7 @@ def text(column: str, longest: int, *, required: bool = True) -> Rule:
 def code(column: str, longest: int = 64, *, required: bool = True) -> Rule:
     """Check a number or code that rows and people refer to: text that shows all it consists of."""
     rule = text(column, longest, required=required)
-    ignored = Check("control_character", f"s.{column} ~ '{_IGNORED}'")
+    ignored = Check("control_character", f"s.{column} ~ '{IGNORED}'")
     return replace(rule, checks=(*rule.checks, ignored))
 
 

@@ -126,7 +126,7 @@ def _stage_records(
     with connection.cursor() as cursor:
         with cursor.copy(f"COPY pg_temp.{table} ({names}) FROM STDIN") as copy:
             for record in records(body, encoding, FIRST_ROW):
-                fault = _fault(record, header, encoding)
+                fault = fault_of(record, header, encoding)
                 if fault is None:
                     copy.write_row((record.row_no, *record.values))
                     staged += 1
@@ -146,7 +146,8 @@ def _finish(reading: Reading, table: str, rows: int, uncounted: int = 0) -> Stag
     return Staged(f"pg_temp.{table}", rows, reading.sha256, reading.size, uncounted)
 
 
-def _fault(record: Record, header: Sequence[str], encoding: str) -> BadRow | None:
+def fault_of(record: Record, header: Sequence[str], encoding: str) -> BadRow | None:
+    """Return what is wrong with the shape of a record, None for nothing."""
     if record.fault:
         detail = _DETAILS.get(record.fault, encoding if record.fault == "encoding" else "")
         return BadRow(record.row_no, "", "", record.fault, detail)
@@ -179,11 +180,12 @@ def _header(
     record = next(records([line], encoding, 1))
     if record.fault:
         raise FileRefused([BadRow(1, "", "", record.fault, encoding)])
-    _check_names(record.values, columns, optional)
+    check_names(record.values, columns, optional)
     return record.values, chain([rest] if rest else [], blocks)
 
 
-def _check_names(names: Sequence[str], columns: Sequence[str], optional: Sequence[str]) -> None:
+def check_names(names: Sequence[str], columns: Sequence[str], optional: Sequence[str]) -> None:
+    """Refuse a header with a column missing, unknown or twice. Raises FileRefused. Rule: IMP-2."""
     known = {*columns, *optional}
     bad = [BadRow(1, name, "", "missing_column") for name in columns if name not in names]
     bad += [BadRow(1, "", name[:100], "unknown_column") for name in names if name not in known]
