@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from foundation.exchange import Exportable, Importable
 from foundation.money import Money
 from foundation.verification import Sender, StepUp, VerificationFactor, VerifiedOperation
 
@@ -281,6 +282,8 @@ fact_pages: Registry[str] = Registry("fact_pages")  # names of the admin's pages
 sample_sources: Registry[SampleSource] = Registry("sample_sources")
 search_providers: Registry[SearchProvider] = Registry("search_providers")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")
+importables: Registry[Importable] = Registry("importables")
+exportables: Registry[Exportable] = Registry("exportables")
 
 
 def title_of(action: str) -> str:

@@ -40,15 +40,25 @@ _PROPOSALS: Final = (
     "foundation.businessday",
     "foundation.delegation",
 )
+_FILES: Final = ("foundation.fileimport", "foundation.fileexport")
 _MACHINE: Final = ("foundation.job", "foundation.outboxmessage")
 
 ROLES: Final[Mapping[str, Role]] = {
     "operator": Role(
         _("operator"),
         _("works the queues: proposes, releases, closes, switches off"),
-        (*_BUSINESS, *_PROPOSALS, *_MACHINE, *_ACCOUNTS),
+        (*_BUSINESS, *_PROPOSALS, *_MACHINE, *_ACCOUNTS, *_FILES),
         (
             "merchants.add_application",
+            "foundation.add_fileexport",
+            "foundation.add_fileimport",
+            "merchants.change_merchantcontact",
+            "merchants.export_bankaccount",
+            "merchants.export_merchant",
+            "merchants.export_merchantcontact",
+            "merchants.import_bankaccount",
+            "merchants.import_merchant",
+            "merchants.import_merchantcontact",
             "foundation.propose_mfa_reset",
             "merchants.call_back",
             "foundation.change_approvalpolicy",
@@ -75,13 +85,14 @@ ROLES: Final[Mapping[str, Role]] = {
     "checker": Role(
         _("checker"),
         _("decides on what another person proposed, and changes nothing alone"),
-        (*_BUSINESS, *_PROPOSALS, *_MACHINE, *_ACCOUNTS),
+        (*_BUSINESS, *_PROPOSALS, *_MACHINE, *_ACCOUNTS, *_FILES),
         (
             "foundation.approve_mfa_reset",
             "merchants.approve_application",
             "foundation.approve_approvalpolicy",
             "foundation.approve_delegation",
             "merchants.approve_bankaccount",
+            "merchants.approve_merchantimport",
             "merchants.approve_merchantstate",
             "merchants.approve_verificationrule",
             "settlement.approve_payoutstatus",
@@ -93,8 +104,12 @@ ROLES: Final[Mapping[str, Role]] = {
     "finance": Role(
         _("finance"),
         _("looks after settlement and the ledger, proposes what became of payouts"),
-        (*_BUSINESS, *_PROPOSALS, *_MACHINE),
+        (*_BUSINESS, *_PROPOSALS, *_MACHINE, *_FILES),
         (
+            "foundation.add_fileexport",
+            "merchants.export_bankaccount",
+            "merchants.export_merchant",
+            "merchants.export_merchantcontact",
             "settlement.change_item",
             "settlement.change_payoutattempt",
             "settlement.change_payoutcase",
@@ -127,6 +142,11 @@ PAGES: Final[Mapping[str, str]] = {
     "document_file": "merchants.view_document",
     "document_preview": "merchants.view_document",
     "find": EVERYBODY,  # finds only what the reader may see
+    "foundation_export": "foundation.add_fileexport",
+    "foundation_export_file": "foundation.add_fileexport",
+    "foundation_import": "foundation.add_fileimport",
+    "foundation_import_check": "foundation.add_fileimport",
+    "foundation_import_template": "foundation.add_fileimport",
     "foundation_lend": "foundation.view_delegation",
     "foundation_matrix": EVERYBODY,
     "foundation_sample": "foundation.view_auditevent",
@@ -135,6 +155,7 @@ PAGES: Final[Mapping[str, str]] = {
     "merchants_confirmation_number": "merchants.call_back",
     "merchants_merchant_move": "merchants.propose_merchantstate",
     "merchants_merchant_moves": "foundation.view_approval",
+    "merchants_merchant_taken": "foundation.view_approval",
     "merchants_verificationrule_propose": "merchants.change_verificationrule",
     "settlement_payment_trail": "channels.view_payment",
     "settlement_release": "settlement.view_due",

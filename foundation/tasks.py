@@ -5,7 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 
 from foundation import clock
-from foundation.services import approval, idempotency, notice, outbox
+from foundation.services import (
+    approval,
+    file_export,
+    file_import,
+    idempotency,
+    notice,
+    outbox,
+)
 
 
 @shared_task(name="foundation.relay_outbox")
@@ -42,3 +49,17 @@ def mail_new_device(*, sign_in_id: int, **_: object) -> None:
 def mail_account_change(*, user_id: str, act: str, **_: object) -> None:
     """Tell the owner of an account about a change of its proofs."""
     notice.account_change(user_id=user_id, act=act)
+
+
+@shared_task(name="foundation.write_export")
+def write_export(*, export_id: int, **_: object) -> None:
+    """Write the file of one export; safe to deliver any number of times."""
+    file_export.write(export_id=export_id, at=clock.now())
+
+
+@shared_task(name="foundation.expire_files")
+def expire_files(**_: object) -> None:
+    """Forget uploads nobody confirmed and delete exports whose time is over; every few minutes."""
+    now = clock.now()
+    file_import.expire_due(at=now)
+    file_export.expire_due(at=now)

@@ -20,8 +20,11 @@ class MerchantsConfig(AppConfig):
         from merchants.services import (
             application_approval,
             bank_account,
+            bank_account_sheet,
+            contact_sheet,
             document_content,
             invitation,
+            merchant_sheet,
             merchant_state,
             verification_rule,
         )
@@ -41,6 +44,7 @@ class MerchantsConfig(AppConfig):
         for action in (
             application_approval.ACTION,
             verification_rule.ACTION,
+            merchant_sheet.ACTION,
             *merchant_state.ACTIONS,
         ):
             registries.approval_actions.register(action.name, action)
@@ -55,6 +59,9 @@ class MerchantsConfig(AppConfig):
         ):
             entry = registries.MenuEntry("portal", title, name, Ability.MANAGE, group="house")
             registries.menu_entries.register(name, entry)
+        for sheet in (merchant_sheet, contact_sheet, bank_account_sheet):
+            registries.importables.register(sheet.IMPORTABLE.name, sheet.IMPORTABLE)
+            registries.exportables.register(sheet.EXPORTABLE.name, sheet.EXPORTABLE)
         self._verification()
         confirmations = registries.MenuEntry(
             "portal", _("Confirmations"), "portal:confirmations", Ability.WITHDRAW, group="house"

@@ -268,6 +268,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "forget uploads and delete exports": {
+        "task": "foundation.expire_files",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "settle what is due": {  # T1 after the cut-off, T0 in a cycle each hour
         "task": "settlement.settle_due",
         "schedule": crontab(minute="5"),

@@ -65,6 +65,8 @@ def fill() -> None:
         audit,
         business_day,
         delegation,
+        file_export,
+        file_import,
         job,
         matrix,
         outbox,
@@ -78,11 +80,15 @@ def fill() -> None:
     admin.site.add_page("find/", search.page, "find")  # type: ignore[attr-defined]
     admin.site.add_page("approval-tier/", approval_policy.tier_page, "foundation_tier")  # type: ignore[attr-defined]
     admin.site.add_page("lend/", delegation.lend_page, "foundation_lend")  # type: ignore[attr-defined]
+    file_import.fill()
+    file_export.fill()
     register("", [*approval.MENU, *search.MENU])
     nouns = (
         audit,
         sample,
         business_day,
+        file_import,
+        file_export,
         job,
         outbox,
         user,

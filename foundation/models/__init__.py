@@ -4,6 +4,8 @@ from foundation.models.audit import AuditEvent, History
 from foundation.models.business_day import BusinessDay
 from foundation.models.delegation import Delegation
 from foundation.models.fact import Fact, FactForeignKey
+from foundation.models.file_export import FileExport, FileExportPart
+from foundation.models.file_import import FileImport
 from foundation.models.idempotency import IdempotencyKey
 from foundation.models.job import Job
 from foundation.models.outbox import OutboxMessage
@@ -21,6 +23,9 @@ __all__ = [
     "Delegation",
     "Fact",
     "FactForeignKey",
+    "FileExport",
+    "FileExportPart",
+    "FileImport",
     "History",
     "IdempotencyKey",
     "Job",

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import columns, filters
+from foundation.admin.file_export import Exchanged
 from foundation.admin.keyset import KeysetAdmin
 from foundation.admin.readonly import Step, uploaded
 from foundation.models import User
@@ -53,9 +54,10 @@ def _not_payee(row: BankAccount) -> bool:
 
 
 @admin.register(BankAccount)
-class BankAccountAdmin(KeysetAdmin):
+class BankAccountAdmin(Exchanged, KeysetAdmin):
     """Bank accounts, latest first; the number is shown masked, always."""
 
+    exchange = "bank-accounts"
     list_display = (
         "number_masked",
         "merchant",

@@ -21,6 +21,8 @@ def fill() -> None:
         invitation,
         membership,
         merchant,
+        merchant_contact,
+        merchant_import,
         merchant_state,
         partner_grant,
         search,
@@ -35,6 +37,7 @@ def fill() -> None:
     application.fill()
     application_people.fill()
     merchant_state.fill()
+    merchant_import.fill()
     confirmation.fill()
     registries.work_items.register("merchants.to_call", work_items.to_call)
     registries.work_items.register("merchants.to_review", work_items.to_review)
@@ -45,6 +48,7 @@ def fill() -> None:
         application,
         application_people,
         merchant,
+        merchant_contact,
         bank_account,
         membership,
         confirmation,

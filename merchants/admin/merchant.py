@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from foundation.admin import columns, filters, related
+from foundation.admin.file_export import Exchanged
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from merchants.admin import merchant_state
 from merchants.models import Merchant
@@ -23,9 +24,10 @@ COLOURS = {"ACTIVE": "success", "RESTRICTED": "warning", "FROZEN": "danger", "CL
 
 
 @admin.register(Merchant)
-class MerchantAdmin(KeysetAdmin):
-    """Merchants by number. They come in by `import_merchants`."""
+class MerchantAdmin(Exchanged, KeysetAdmin):
+    """Merchants by number. They come in by application, proposal or `import_merchants`."""
 
+    exchange = "merchants"
     keyset = Keyset("merchant_no")
     searches = (Search("merchant_no", prefix=True),)
     search_help_text = _("Merchant number, from its beginning")

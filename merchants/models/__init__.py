@@ -19,6 +19,7 @@ from merchants.models.industry import ContractType, Industry, ProductGate, RiskG
 from merchants.models.invitation import Invitation
 from merchants.models.membership import Ability, Membership
 from merchants.models.merchant import Merchant
+from merchants.models.merchant_contact import MerchantContact
 from merchants.models.merchant_state import MerchantTransition
 from merchants.models.one_time_code import FactorCount, OneTimeCode
 from merchants.models.partner_grant import PartnerGrant
@@ -51,6 +52,7 @@ __all__ = [
     "Invitation",
     "Membership",
     "Merchant",
+    "MerchantContact",
     "MerchantTransition",
     "OneTimeCode",
     "PartnerGrant",

@@ -63,7 +63,11 @@ class BankAccount(Fact):
         db_table = "merchants_bank_account"
         verbose_name = _("bank account")
         verbose_name_plural = _("bank accounts")
-        permissions = [("approve_bankaccount", _("Can approve bank accounts"))]
+        permissions = [
+            ("approve_bankaccount", _("Can approve bank accounts")),
+            ("import_bankaccount", _("Can import bank accounts")),
+            ("export_bankaccount", _("Can export bank accounts")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["merchant", "number_hash", "currency"], name="bank_account_once"

@@ -65,6 +65,9 @@ class Merchant(models.Model):
         permissions = [
             ("propose_merchantstate", _("Can propose to freeze, restrict and restore merchants")),
             ("approve_merchantstate", _("Can decide to freeze, restrict and restore merchants")),
+            ("import_merchant", _("Can import merchants")),
+            ("export_merchant", _("Can export merchants")),
+            ("approve_merchantimport", _("Can approve imports of merchants")),
         ]
 
     def __str__(self) -> str:

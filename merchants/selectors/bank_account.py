@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from foundation.models import Approval
-from merchants.models import BankAccount
+from merchants.models import Application, ApplicationOwner, BankAccount, Membership, Merchant
+from merchants.models.application import AccountKind
 
 
 def payees(*, merchant_id: int, at: datetime) -> list[BankAccount]:
@@ -52,3 +55,35 @@ def _approved(merchant_id: int) -> list[BankAccount]:
 def by_uuid(*, merchant_id: int, uuid: UUID) -> BankAccount | None:
     """Return a merchant's account by its outward name, None if it is not his."""
     return BankAccount.objects.filter(merchant_id=merchant_id, uuid=uuid).defer("number").first()
+
+
+def holders(*, merchant_ids: Collection[int]) -> dict[tuple[int, str], set[str]]:
+    """
+    Return, by merchant and kind of account, in whose names an account may be, folded: a company
+    account in the merchant's, a card in that of a legal representative, else of an owner. MER-8.
+    """
+    found: dict[tuple[int, str], set[str]] = {
+        (one.id, AccountKind.CORPORATE.value): {folded(one.name)}
+        for one in Merchant.objects.filter(id__in=merchant_ids)
+    }
+    became = dict(
+        Application.objects.filter(became_id__in=merchant_ids).values_list("id", "became_id")
+    )
+    representatives = ApplicationOwner.objects.filter(
+        application_id__in=became, legal_representative=True
+    )
+    for application_id, name in representatives.values_list("application_id", "name"):
+        key = (int(became[application_id] or 0), AccountKind.CARD.value)
+        found.setdefault(key, set()).add(folded(name))
+    without = {one for one in merchant_ids if (one, AccountKind.CARD.value) not in found}
+    owners = Membership.objects.filter(
+        merchant_id__in=without, role=Membership.Role.OWNER, active=True
+    )
+    for merchant_id, name in owners.values_list("merchant_id", "user__person__name"):
+        found.setdefault((merchant_id, AccountKind.CARD.value), set()).add(folded(name))
+    return found
+
+
+def folded(name: str) -> str:
+    """Return a name to be compared: without blanks, width and case."""
+    return "".join(unicodedata.normalize("NFKC", name).split()).casefold()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,14 +16,9 @@ from foundation import actor, crypto
 from foundation.models import Approval, User
 from foundation.money import Money
 from foundation.services import approval as approvals
-from merchants.models import (
-    Application,
-    ApplicationOwner,
-    BankAccount,
-    Membership,
-    Merchant,
-)
+from merchants.models import BankAccount
 from merchants.models.application import AccountKind
+from merchants.selectors import bank_account as accounts
 from merchants.services import application_check as checks
 from merchants.services import bank_account as bank_accounts
 from merchants.services import owner_notice
@@ -101,7 +96,8 @@ def wanted(
     """
     number = checks.account(number, kind)
     code = checks.bank_code(bank_code) if bank_code.strip() else ""
-    _require_own_holder(merchant_id, kind, holder)
+    names = accounts.holders(merchant_ids=[merchant_id])
+    require_own_holder(kind, holder, names.get((merchant_id, kind), set()))
     if replaces is not None and (
         replaces.merchant_id != merchant_id
         or replaces.currency != currency
@@ -147,6 +143,16 @@ def request(*, asked: Wanted, user: User, token: str, at: datetime) -> BankAccou
             payee=asked.payee,
             at=at,
         )
+        return ask(asked=asked, user=user, reason=_("Asked for in the portal."), at=at)
+
+
+def ask(*, asked: Wanted, user: User, reason: str, at: datetime) -> BankAccount:
+    """
+    Write the account and propose it, for who has proved that he may ask: `request` by a token,
+    staff by their right to import. Raises as `request`. Rule: MER-8, MER-9, MER-13.
+    """
+    with transaction.atomic():
+        actor.stamp_transaction()
         account = bank_accounts.add(
             merchant_id=asked.merchant_id,
             number=asked.number,
@@ -165,7 +171,7 @@ def request(*, asked: Wanted, user: User, token: str, at: datetime) -> BankAccou
             merchant_id=asked.merchant_id,
             bank_account_id=account.id,
             approved_payee=True,
-            reason=_("Asked for in the portal."),
+            reason=reason,
             maker=user,
             at=at,
             expires_at=at + DECIDE_WITHIN,
@@ -174,32 +180,15 @@ def request(*, asked: Wanted, user: User, token: str, at: datetime) -> BankAccou
     return account
 
 
-def _require_own_holder(merchant_id: int, kind: str, holder: str) -> None:
-    """A company account is in the merchant's name, a card in that of who may stand for it."""
-    if kind == AccountKind.CARD:
-        names = _natural_names(merchant_id)
-        refusal = _("A card must be in the name of the legal representative or an owner.")
-    else:
-        names = {Merchant.objects.get(id=merchant_id).name}
-        refusal = _("A company account must be in the name of the merchant.")
-    if _folded(holder) not in {_folded(name) for name in names}:
-        raise HolderForeign(refusal)
+def require_own_holder(kind: str, holder: str, names: Collection[str]) -> None:
+    """
+    Refuse an account in a name that is none of the folded `names` (selectors.bank_account.holders).
 
-
-def _natural_names(merchant_id: int) -> set[str]:
-    """Return the legal representatives of the application, else the persons of the owners."""
-    found = set(
-        ApplicationOwner.objects.filter(
-            application__in=Application.objects.filter(became_id=merchant_id),
-            legal_representative=True,
-        ).values_list("name", flat=True)
-    )
-    owners = Membership.objects.filter(
-        merchant_id=merchant_id, role=Membership.Role.OWNER, active=True
-    )
-    return found or set(owners.values_list("user__person__name", flat=True))
-
-
-def _folded(name: str) -> str:
-    """Compare names without blanks, width and case."""
-    return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
+    Raises HolderForeign. Rule: MER-8.
+    """
+    if accounts.folded(holder) not in names:
+        raise HolderForeign(
+            _("A card must be in the name of the legal representative or an owner.")
+            if kind == AccountKind.CARD
+            else _("A company account must be in the name of the merchant.")
+        )

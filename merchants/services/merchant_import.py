@@ -86,25 +86,37 @@ def run(
     Raises: FileRefused naming every bad row.
     Rule:   MER-1 to MER-4 (docs/rules/merchants.md), IMP-1 to IMP-6 (docs/rules/imports.md).
     """
-    call_id = uuid.uuid4()
     with transaction.atomic(durable=True):
-        actor.stamp_transaction()
-        staged = csv_intake.stage(
-            source,
-            table="intake_merchant",
-            columns=COLUMNS,
-            encoding=encoding,
-            progress=progress,
-        )
-        sql.execute(_WAIT)
-        sql.execute(_ONE_AT_A_TIME)
-        _check(staged)
-        new = sql.execute(
-            _STORE.format(table=staged.table, schedule=_SCHEDULE), {"at": at, "call_id": call_id}
-        )
-        _announce(call_id)
-        _record(source, staged, new)
+        return take_in(source=source, at=at, encoding=encoding, progress=progress)
+
+
+def take_in(
+    *, source: Source, at: datetime, encoding: str = "utf-8", progress: Progress | None = None
+) -> Imported:
+    """Do the same inside the caller's transaction: that of an approval (MER-12)."""
+    call_id = uuid.uuid4()
+    actor.stamp_transaction()
+    staged = _staged(source, encoding, progress)
+    sql.execute(_WAIT)
+    sql.execute(_ONE_AT_A_TIME)
+    _check(staged)
+    new = sql.execute(
+        _STORE.format(table=staged.table, schedule=_SCHEDULE), {"at": at, "call_id": call_id}
+    )
+    _announce(call_id)
+    _record(source, staged, new)
     return Imported(new=new, known=staged.rows - new, sha256=staged.sha256)
+
+
+def examine(*, source: Source) -> None:
+    """Only look: raise FileRefused naming every bad row. In a transaction, which it may end."""
+    _check(_staged(source, "utf-8", None))
+
+
+def _staged(source: Source, encoding: str, progress: Progress | None) -> Staged:
+    return csv_intake.stage(
+        source, table="intake_merchant", columns=COLUMNS, encoding=encoding, progress=progress
+    )
 
 
 def _check(staged: Staged) -> None:

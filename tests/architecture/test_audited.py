@@ -21,6 +21,9 @@ _RUN = "made by a run, which carries actor and request id; states move along a t
 WHY_NOT = {
     "auth.Permission": "made by migrate from the code",
     "foundation.Approval": "frozen, with actor and request id; only decisions move its state",
+    "foundation.FileExport": "carries actor and request id; each step is an audit event",
+    "foundation.FileExportPart": "the file of an export, deleted when its time is over",
+    "foundation.FileImport": "carries actor and request id; frozen, each step is an audit event",
     "foundation.History": "the trail itself: append-only, and the product may only read it",
     "foundation.IdempotencyKey": _MACHINE,
     "foundation.Job": _MACHINE,

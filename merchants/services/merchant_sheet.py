@@ -1,0 +1,219 @@
+"""Merchants as a sheet: brought in by a proposal that two persons make, taken out as a list."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from import_export.fields import Field
+from import_export.resources import Resource
+
+from foundation import exchange, sheet
+from foundation.csv_intake import FileRefused
+from foundation.csv_intake import Source as Stream
+from foundation.exchange import Column
+from foundation.models import Approval, User
+from foundation.registries import ApprovalAction, Risk
+from foundation.selectors.house import house_id
+from foundation.services import approval as approvals
+from foundation.sheet import Effect
+from merchants.models import Merchant
+from merchants.services import merchant_import
+
+IMPORT: Final = "merchants.merchant_import"
+LASTS: Final = timedelta(days=7)
+COLUMNS: Final = merchant_import.COLUMNS
+
+
+class MerchantSheet(sheet.SheetResource):
+    """
+    A merchants file, judged by the very checks of `import_merchants` (MER-1 to MER-3): its
+    statements run over the rows, and all they left is taken back.
+    """
+
+    merchant_no = Field("merchant_no", "merchant_no")
+    name = Field("name", "name")
+    registration_no = Field("registration_no", "registration_no")
+    city = Field("city", "city")
+    region = Field("region", "region")
+    country = Field("country", "country")
+    schedule = Field("schedule", "schedule")
+
+    def key(self, row: Any) -> Hashable:
+        """Return nothing: the statements find what stands twice."""
+        return None
+
+    def prepare(self, table: sheet.Table) -> None:
+        """Run the statements, and see which merchants are known."""
+        self._bad: dict[int, dict[str, str]] = {}
+        for one in _refused(_stream([values for _no, values in table.rows])):
+            row_no = table.rows[one.row - 2][0]  # staged rows count from 2, without a gap
+            self._bad.setdefault(row_no, {}).setdefault(one.column, one.message)
+        numbers = {values[0] for _no, values in table.rows}
+        found = Merchant.objects.filter(merchant_no__in=numbers)
+        self._known = set(found.values_list("merchant_no", flat=True))
+
+    def judge(self, row: Any, row_no: int) -> Mapping[str, str]:
+        """Return what the statements found in a row."""
+        return self._bad.get(row_no, {})
+
+    def effect(self, row: Any) -> tuple[Effect, Mapping[str, tuple[str, str]]]:
+        """A known merchant is as the row says, or the row is bad."""
+        return (Effect.KNOWN if row.merchant_no in self._known else Effect.NEW), {}
+
+
+def propose(*, plan: sheet.Plan, source: exchange.Source, maker: User, at: datetime) -> str:
+    """
+    Propose to take in the new merchants of a confirmed sheet; another person decides on the list.
+
+    Raises AlreadyProposed while the same list waits. Rule: MER-12 (docs/rules/merchants.md).
+    """
+    lines = [_line([line.values[name] for name in COLUMNS]) for line in plan.doing]
+    if not lines:
+        return _("Nothing is new in this file.")
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    approvals.propose(
+        action=IMPORT,
+        merchant_id=house_id(),
+        subject=f"merchant_import:{digest[:32]}",
+        before={},
+        after={
+            "file": source.file_name,
+            "sha256": source.sha256,
+            "count": len(lines),
+            "list_sha256": digest,
+            "merchants": lines,
+        },
+        money_effect=None,
+        reason=_("Import of %(file)s") % {"file": source.file_name},
+        maker=maker,
+        at=at,
+        expires_at=at + LASTS,
+    )
+    return _("%(count)s merchants are proposed; another person decides in the approvals.") % {
+        "count": len(lines)
+    }
+
+
+def rows_of(approval: Approval) -> list[list[str]]:
+    """Return the merchants of a proposal, cell by cell."""
+    return list(csv.reader(approval.after["merchants"]))
+
+
+def _apply(approval: Approval, at: datetime) -> None:
+    """
+    Take the list in, judged again as things stand now. Raises FileRefused: nothing is decided then.
+    """
+    merchant_import.take_in(source=_stream(rows_of(approval)), at=at)
+
+
+def _describe(approval: Approval) -> str:
+    return _("Take in %(count)s merchants of the file %(file)s") % {
+        "count": approval.after["count"],
+        "file": approval.after["file"],
+    }
+
+
+def _page(approval: Approval) -> str:
+    return reverse("admin:merchants_merchant_taken", args=[approval.id])
+
+
+ACTION: Final = ApprovalAction(
+    IMPORT,
+    _apply,
+    _describe,
+    permission="merchants.approve_merchantimport",
+    title=gettext_lazy("Import of merchants"),
+    risk=Risk.HIGH,
+    page=_page,
+)
+
+
+def _refused(source: Stream) -> Sequence[Any]:
+    with transaction.atomic():
+        try:
+            merchant_import.examine(source=source)
+        except FileRefused as refusal:
+            return refusal.bad
+        finally:
+            transaction.set_rollback(True)
+    return ()
+
+
+def _stream(rows: Sequence[Sequence[str]]) -> Stream:
+    text = "\n".join([_line(COLUMNS), *(_line(row) for row in rows)]) + "\n"
+    content = text.encode()
+    return Stream.from_upload("merchants.csv", len(content), io.BytesIO(content))
+
+
+def _line(values: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(values)
+    return text.getvalue()
+
+
+class MerchantList(Resource):
+    """Merchants as they are taken out."""
+
+    merchant_no = Field("merchant_no", "merchant_no")
+    name = Field("name", "name")
+    registration_no = Field("registration_no", "registration_no")
+    city = Field("city", "city")
+    region = Field("region", "region")
+    country = Field("country", "country")
+    status = Field("status", "status")
+    schedule = Field("declared_schedule", "schedule")
+    created_at = Field("created_at", "created_at")
+
+
+def chosen(filter: Mapping[str, str]) -> QuerySet[Merchant]:
+    """Return the merchants a filter chooses."""
+    found = Merchant.objects.filter(kind=Merchant.Kind.MERCHANT)
+    names = {"status": "status", "merchant_no": "merchant_no__startswith", "city": "city"}
+    return found.filter(**{names[name]: value for name, value in filter.items()})
+
+
+IMPORTABLE: Final = exchange.Importable(
+    name="merchants",
+    title=gettext_lazy("Import merchants"),
+    intro=gettext_lazy(
+        "New merchants become one proposal, which another person decides on. A merchant that is"
+        " known must stand in the file as it is stored."
+    ),
+    permission="merchants.import_merchant",
+    columns=(
+        Column("merchant_no", gettext_lazy("merchant number, up to 64 characters")),
+        Column("name", gettext_lazy("merchant name")),
+        Column("registration_no", gettext_lazy("unified social credit code in China; or empty")),
+        Column("city", gettext_lazy("city, or empty")),
+        Column("region", gettext_lazy("region, or empty")),
+        Column("country", gettext_lazy("two capitals: CN")),
+        Column("schedule", gettext_lazy("T1, D1, WEEKLY:1, MONTHLY:1, MANUAL; empty is T1")),
+    ),
+    resource=MerchantSheet,
+    store=propose,
+    shown=lambda values: [values[name] for name in COLUMNS],
+    onward="foundation_approval_changelist",
+)
+EXPORTABLE: Final = exchange.Exportable(
+    name="merchants",
+    title=gettext_lazy("Export merchants"),
+    permission="merchants.export_merchant",
+    resource=MerchantList,
+    rows=chosen,
+    fields={
+        "status": (gettext_lazy("status"), tuple(Merchant.Status.choices)),
+        "merchant_no": (gettext_lazy("merchant number, from its beginning"), ()),
+        "city": (gettext_lazy("city"), ()),
+    },
+    onward="merchants_merchant_changelist",
+)
