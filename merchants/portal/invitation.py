@@ -166,14 +166,18 @@ def _as_known(request: HttpRequest, user: User, found: Invitation, token: str) -
 
 def _as_new(request: HttpRequest, found: Invitation, token: str) -> HttpResponseBase:
     at = clock.now()
-    translation.activate(found.language)
     nobody = User(username=found.email, email=found.email, first_name=found.name)
     form = PasswordForm(data=request.POST if request.method == "POST" else None, user=nobody)
     form.fields["new"].label = _("Password")
     form.fields["again"].label = _("Password, once more")
     if request.method == "POST" and form.is_valid():
         try:
-            user = invitations.accept_as_new(token=token, password=form.cleaned_data["new"], at=at)
+            user = invitations.accept_as_new(
+                token=token,
+                password=form.cleaned_data["new"],
+                language=translation.get_language() or found.language,
+                at=at,
+            )
         except invitations.HasAccount as refusal:
             form.add_error("new", str(refusal))
         else:

@@ -231,12 +231,13 @@ def has_account(*, invitation: Invitation) -> bool:
     ).exists()
 
 
-def accept_as_new(*, token: str, password: str, at: datetime) -> User:
+def accept_as_new(*, token: str, password: str, at: datetime, language: str | None = None) -> User:
     """
     Make an account for the invited address, with the password its owner chose, and join.
 
-    The user name is the address. The person is that of the accounts of the same address, if there
-    are some: maker and checker stay apart (X10).
+    The user name is the address; it speaks `language`, which he read the page in, or else that of
+    the letter. The person is that of the accounts of the same address, if there are some: maker and
+    checker stay apart (X10).
     Raises: InvitationRefused, HasAccount. Rule: PEO-1, MER-7.
     """
     with transaction.atomic():
@@ -249,7 +250,7 @@ def accept_as_new(*, token: str, password: str, at: datetime) -> User:
             username=invitation.email,
             email=invitation.email,
             first_name=invitation.name,
-            language=invitation.language,
+            language=language or invitation.language,
         )
         user.set_password(password)
         try:

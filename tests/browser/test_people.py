@@ -27,7 +27,7 @@ _SCREENS = [
     {"viewport": DESK},
     {"viewport": PHONE, "has_touch": True, "is_mobile": True, "color_scheme": "dark"},
 ]
-_NOT_CHINESE = re.compile(r"\b(?!English|TOTP|QR|API|E-mail|https?)[A-Za-z]{3,}\b")
+_NOT_CHINESE = re.compile(r"\b(?!English|TOTP|QR|API|CNY|CSV|E-mail|https?)[A-Za-z]{3,}\b")
 _TEXT = """() => {
   const copy = document.querySelector('main').cloneNode(true);
   copy.querySelectorAll('[translate=no], script, code').forEach(e => e.remove());
