@@ -264,7 +264,7 @@ class ApprovalAdmin(KeysetAdmin):
     @admin.display(description=_("before and after"))
     def changes(self, row: Approval) -> str:
         """Show every field before and after; what the proposal does not name stays as it is."""
-        return render_to_string("admin/changes.html", {"rows": changes(row.before, row.after)})
+        return render_to_string("admin/changes.html", {"rows": changes(row)})
 
     @admin.display(description=_("attachments"))
     def papers(self, row: Approval) -> str:

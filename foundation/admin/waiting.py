@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
-from django.db.models import Model, QuerySet
+from django.apps import apps
+from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.timesince import timesince
@@ -47,20 +49,43 @@ def subjects_of(row: Model) -> list[str]:
     """
     Return what proposals call a row: `bank_account:7` by its kind and key, and its own number.
     """
-    kind = _HUMP.sub("_", type(row).__name__).lower()
+    kind = _kind(type(row))
     number = getattr(row, "number", None)
     own = [number] if isinstance(number, str) and type(number) is str else []
     return [f"{kind}:{row.pk}", *own]
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, object, object]]:
+def changes(of: Approval) -> list[tuple[str, object, object]]:
     """
     Return (field, before, after) of every field; what a proposal does not name stays as it is.
+
+    Fields and states of a row are called as its own page calls them.
     """
+    model = _models().get(of.subject.partition(":")[0])
+    known = {} if model is None else {field.name: field for field in model._meta.fields}
     return [
-        (gettext(key.replace("_", " ")), _said(before.get(key)), _said(value))
-        for key, value in {**before, **after}.items()
+        (
+            _name(key, known.get(key)),
+            _said(of.before.get(key), known.get(key)),
+            _said(value, known.get(key)),
+        )
+        for key, value in {**of.before, **of.after}.items()
     ]
+
+
+@cache
+def _models() -> dict[str, type[Model]]:
+    """Return every model by what proposals call its rows."""
+    return {_kind(model): model for model in apps.get_models()}
+
+
+def _kind(model: type[Model]) -> str:
+    return _HUMP.sub("_", model.__name__).lower()
+
+
+def _name(key: str, field: Field[Any, Any] | None) -> str:
+    spoken = gettext(key.replace("_", " "))
+    return spoken if field is None or spoken != key.replace("_", " ") else str(field.verbose_name)
 
 
 def _about(row: Model, subjects: Subjects | None) -> QuerySet[Approval]:
@@ -86,12 +111,14 @@ def _shown(one: Approval) -> Waiting:
         maker=str(one.maker),
         age=timesince(one.proposed_at, clock.now()),
         money="" if moved is None else grouped(moved),
-        changes=[change for change in changes(one.before, one.after) if change[1] != change[2]],
+        changes=[change for change in changes(one) if change[1] != change[2]],
     )
 
 
-def _said(value: object) -> object:
-    """Say yes and no in the reader's language; everything else stays as it was proposed."""
+def _said(value: object, field: Field[Any, Any] | None) -> object:
+    """Say yes, no and a state in the reader's language; all else stays as it was proposed."""
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
+    if field is not None and field.choices and isinstance(value, str):
+        return dict(field.flatchoices).get(value, value)
     return value

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from foundation import registries
 from foundation.models.delegation import Delegation
 from foundation.models.fact import Fact, FactForeignKey
 from foundation.models.user import Person
@@ -130,7 +131,7 @@ class Approval(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.subject}"
+        return f"{registries.title_of(self.action)} {self.subject}"
 
     @property
     def money_effect(self) -> Money | None:

@@ -58,7 +58,8 @@ class TestInbox:
         text = page.content.decode()
 
         assert f'name="seen_sha256" value="{proposal.content_sha256}"' in text
-        assert "UNVERIFIED" in text
+        assert "not verified" in text
+        assert "UNVERIFIED" not in text
         assert "a letter" in text
         assert "Approve" in text
 
@@ -176,7 +177,7 @@ class TestThePageOfTheObject:
         text = door(checker).get(address).content.decode()
 
         assert waits.maker == str(maker)
-        assert ("approved payee", "no", "yes") in waits.changes
+        assert ("on the approved list", "no", "yes") in waits.changes
         assert "Waits for a checker" in text
         decide(checker, proposal, "approve")
         assert door(checker).get(address).context["waiting"] == []
