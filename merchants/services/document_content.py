@@ -21,6 +21,7 @@ from merchants.services import pdf_probe
 MAX_BYTES: Final = 10 * 1024 * 1024
 MAX_PIXELS: Final = 40_000_000  # a good telephone's camera; 120 MB while it is decoded
 MAX_SIDE: Final = 12_000
+MAX_SCANS: Final = 40  # passes of a progressive JPEG; cameras and programs make ten
 MAX_PAGES: Final = 50
 PDF_SECONDS: Final = 15
 PREVIEW_SIDE: Final = 1600
@@ -28,6 +29,8 @@ JPEG, PNG, PDF = "image/jpeg", "image/png", "application/pdf"
 SUFFIX: Final = {JPEG: "jpg", PNG: "png", PDF: "pdf"}
 
 _PNG_HEAD: Final = b"\x89PNG\r\n\x1a\n"
+# A mark within a scan of a JPEG is FF with neither 00 nor a restart behind it.
+_MARK: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 # What makes a browser or a shell read a file as something else.
 _FOREIGN: Final = re.compile(
     rb"<(!doctype\s+html|html|head|body|script|svg|iframe|object|embed|\?php)[\s>/]", re.IGNORECASE
@@ -124,15 +127,16 @@ def _drawn_anew(picture: Image.Image) -> bytes:
 
 
 def _jpeg_end(content: bytes) -> int:
-    """Return where the picture ends: walk the segments to the end-of-image mark."""
-    at, scanning = 2, False
+    """
+    Return where the picture ends: walk the segments to the end-of-image mark.
+
+    Every scan is a pass over the whole picture: a few bytes, repeated, would keep us busy long.
+    """
+    at, scans = 2, 0
     while True:
-        if scanning:  # a mark within a scan is FF with neither 00 nor a restart behind it
-            at = content.find(b"\xff", at)
-            while 0 <= at < len(content) - 1 and (
-                content[at + 1] in (0x00, 0xFF) or 0xD0 <= content[at + 1] <= 0xD7
-            ):
-                at = content.find(b"\xff", at + (1 if content[at + 1] == 0xFF else 2))
+        if scans:
+            found = _MARK.search(content, at)
+            at = -1 if found is None else found.end() - 2
         if at < 0 or at + 2 > len(content) or content[at] != 0xFF:
             raise DocumentRefused(_("The picture is cut off or broken."))
         mark = content[at + 1]
@@ -143,7 +147,9 @@ def _jpeg_end(content: bytes) -> int:
             continue
         if at + 4 > len(content):
             raise DocumentRefused(_("The picture is cut off or broken."))
-        scanning = mark == 0xDA
+        scans += mark == 0xDA
+        if scans > MAX_SCANS:
+            raise DocumentRefused(_("The picture is drawn too often; save it again as a picture."))
         at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
 
 

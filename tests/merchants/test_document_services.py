@@ -128,6 +128,14 @@ def moving() -> bytes:
     return held.getvalue()
 
 
+def scanned(again: int) -> bytes:
+    """A progressive JPEG whose last pass over the picture is repeated."""
+    held = io.BytesIO()
+    Image.new("L", (2000, 2000), 128).save(held, "JPEG", progressive=True)
+    made = held.getvalue()
+    return made[:-2] + made[made.rindex(b"\xff\xda") : -2] * again + b"\xff\xd9"
+
+
 def commented_jpeg() -> bytes:
     body = picture("JPEG")
     return body[:2] + b"\xff\xfe" + struct.pack(">H", len(HTML) + 2) + HTML + body[2:]
@@ -141,8 +149,9 @@ class TestInspect:
             (picture("JPEG", (3000, 2000)), "image/jpeg", 1),
             (picture("PNG") + b"\0\0", "image/png", 1),
             (pdf(3), "application/pdf", 3),
+            (scanned(5), "image/jpeg", 1),
         ],
-        ids=["png", "jpeg", "padded", "pdf"],
+        ids=["png", "jpeg", "padded", "pdf", "progressive"],
     )
     def test_takes(self, content, kind, pages):
         seen = inspect(content)
@@ -169,6 +178,7 @@ class TestInspect:
             (vast_png(10_000), "10000 x 10000"),
             (vast_png(60_000), "pixels"),
             (moving(), "Moving"),
+            (scanned(100_000), "too often"),
             (b"%PDF-1.7\nnothing\n%%EOF", "broken"),
             (pdf()[:-30], "cut off"),
             (pdf() + HTML, "cut off, or something"),
