@@ -26,6 +26,7 @@ from merchants.models import (
     VerificationRequest,
 )
 from merchants.selectors import confirmation as selectors
+from merchants.selectors import membership as memberships
 from merchants.services import verification_token as tokens
 
 State = Confirmation.State
@@ -135,6 +136,8 @@ def called(
     """
     if not by.is_staff:
         raise Forbidden(_("Only our staff call back."))
+    if str(by.person_id) in memberships.insiders([merchant_id]):
+        raise OwnConfirmation(_("You act or acted for this merchant; somebody else calls it back."))
     with transaction.atomic():
         row = _locked(merchant_id, confirmation_id, CALL, by, at)
         return _decide(row, State.CONFIRMED if confirmed else State.REFUSED, by, note, at)

@@ -30,6 +30,13 @@ BEGIN
        WHERE u.id = NEW.decided_by_id AND u.is_staff AND u.is_active) THEN
     RAISE EXCEPTION 'confirmation_staff: staff call back' USING ERRCODE = 'check_violation';
   END IF;
+  IF NEW.factor = 'call_back' AND EXISTS (SELECT FROM public.merchants_membership m
+       JOIN public.foundation_user own ON own.id = m.user_id
+       JOIN public.foundation_user caller ON caller.person_id = own.person_id
+      WHERE m.merchant_id = NEW.merchant_id AND caller.id = NEW.decided_by_id) THEN
+    RAISE EXCEPTION 'confirmation_insider: who acts for the merchant calls nobody of it back'
+      USING ERRCODE = 'check_violation';
+  END IF;
   IF NEW.factor = 'second_person' AND NOT EXISTS (SELECT FROM public.merchants_membership m
        WHERE m.merchant_id = NEW.merchant_id AND m.user_id = NEW.decided_by_id AND m.active) THEN
     RAISE EXCEPTION 'confirmation_colleague: a colleague confirms'

@@ -237,6 +237,27 @@ class TestACallBack:
         with pytest.raises(confirmations.ConfirmationOver):
             self.said(staff, confirmed=True)
 
+    def test_is_done_by_staff_who_act_for_the_merchant_under_no_account(
+        self, owner: Membership, colleague: Membership
+    ) -> None:
+        proved(owner, "call_back")
+        Membership.objects.filter(id=colleague.id).update(active=False)
+        insider = UserFactory(is_staff=True, person=colleague.user.person)
+
+        with pytest.raises(confirmations.OwnConfirmation):
+            self.said(insider, confirmed=True)
+        with (
+            pytest.raises(DatabaseError, match="confirmation_insider"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(
+                "UPDATE merchants_confirmation SET state = 'CONFIRMED', decided_at = asked_at,"
+                " decided_by_id = %s",
+                [insider.pk],
+            )
+        assert only().state == "WAITING"
+
     def test_is_done_by_staff_who_are_not_the_person(self, owner: Membership) -> None:
         proved(owner, "call_back")
 
