@@ -112,7 +112,7 @@ class ApprovalAction:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    One broken invariant: `check` is its name in money-safety.md ("I3"); amounts are minor units as
+    One broken invariant: `check` is its name ("I3", docs/rules/ledger.md); amounts are minor units as
     text.
     """
 

@@ -12,7 +12,7 @@ from typing import IO, Final
 
 import xlsxwriter
 
-# money-safety.md section 14; the full-width ones become formulas in some spreadsheets too.
+# Rule EXC-7 (docs/rules/exchange.md); the full-width ones become formulas in some spreadsheets too.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _IN_MEMORY: Final = 1 << 20  # a small file never touches the disk
 

@@ -139,7 +139,7 @@ class PayoutAttempt(Fact):
 Status = PayoutAttempt.Status
 LIVE: Final = frozenset({Status.READY, Status.SENDING, Status.PROCESSING, Status.UNKNOWN})
 
-# The whole of money-safety.md section 6; settlement/sql/payout.sql says the same.
+# The whole table of docs/rules/payouts.md; settlement/sql/payout.sql says the same.
 TRANSITIONS: Final[Mapping[PayoutAttempt.Status, frozenset[PayoutAttempt.Status]]] = {
     Status.READY: frozenset({Status.SENDING}),
     Status.SENDING: frozenset({Status.PROCESSING, Status.UNKNOWN, Status.SUCCEEDED}),

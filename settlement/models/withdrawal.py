@@ -182,7 +182,7 @@ class Withdrawal(Fact):
 
 Status = Withdrawal.Status
 
-# The whole of money-safety.md section 6; settlement/sql/withdrawal.sql says the same.
+# The whole table of WD-3 (docs/rules/withdrawals.md); settlement/sql/withdrawal.sql says the same.
 TRANSITIONS: Final[Mapping[Withdrawal.Status, frozenset[Withdrawal.Status]]] = {
     Status.CREATED: frozenset({Status.REVIEW, Status.HELD}),
     Status.REVIEW: frozenset({Status.HELD, Status.REJECTED, Status.CANCELLED, Status.EXPIRED}),
