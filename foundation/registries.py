@@ -112,8 +112,8 @@ class ApprovalAction:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    One broken invariant: `check` is its name ("I3", docs/rules/ledger.md); amounts are minor units as
-    text.
+    One broken invariant: `check` is its name ("I3", docs/rules/ledger.md); amounts are minor units
+    as text.
     """
 
     check: str
