@@ -79,11 +79,11 @@ class ApplicationAdmin(KeysetAdmin):
         columns.state("state", gettext_lazy("state"), COLOURS),
         "industry",
         "version_no",
-        "entered_by",
+        "entered_by_whom",
         "due_date",
         "created_at",
     )
-    list_select_related = ("industry", "entered_by")
+    list_select_related = ("industry", "entered_by__person")
     list_filter = (
         filters.states("state", gettext_lazy("state"), Application.State.choices),
         filters.exact("registration_no", gettext_lazy("registration number")),
@@ -91,6 +91,11 @@ class ApplicationAdmin(KeysetAdmin):
     searches = (Search("number", prefix=True), Search("registration_no"))
     search_help_text = gettext_lazy("Application number from its beginning, or registration number")
     list_before_template = "admin/application_list.html"
+
+    @admin.display(description=gettext_lazy("entered by"))
+    def entered_by_whom(self, row: Application) -> str:
+        """Name the person, not the account."""
+        return row.entered_by.person.name
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
         """Return the applications of the house's book: all there are."""

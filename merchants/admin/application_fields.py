@@ -108,8 +108,11 @@ class ProfileForm(forms.Form):
             required=False,
             widget=UnfoldAdminCheckboxSelectMultipleWidget(),
         )
-        staff = User.objects.filter(is_staff=True, is_active=True).order_by("username")
-        names = [(str(user.pk), user.get_full_name() or user.username) for user in staff[:500]]
+        staff = User.objects.filter(is_staff=True, is_active=True).select_related("person")
+        names = [
+            (str(user.pk), f"{user.person.name} ({user.username})")  # namesakes are told apart
+            for user in staff.order_by("person__name", "username")[:500]
+        ]
         self.fields["brought_by"] = _choice(Application, "brought_by", names)
 
 

@@ -27,7 +27,7 @@ MENU = [
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """Show each person's figures, and of one person the merchants that are frozen now."""
+    """Show each person's figures, and of one person the merchants that were frozen later."""
     if not request.user.has_perm("merchants.view_application"):
         raise PermissionDenied
     try:

@@ -48,24 +48,38 @@ def taken_on(maker: User, reviewer: User, checker: User) -> Merchant:
 
 @pytest.mark.django_db
 class TestMerchantsByPerson:
-    def test_count_each_part_and_those_that_are_frozen_now(self):
+    def test_count_each_part_and_those_that_were_frozen_later(self):
         maker, reviewer, checker = (somebody(r) for r in ("operator", "reviewer", "checker"))
         second = UserFactory(is_staff=True, person=reviewer.person, language="en")
         frozen = taken_on(maker, reviewer, checker)
+        restored = taken_on(maker, second, checker)
         taken_on(maker, second, checker)
         merchant_state.stand(frozen.pk, "FROZEN")
+        merchant_state.stand(restored.pk, "FROZEN")
+        merchant_state.stand(restored.pk, "ACTIVE")
 
         client = door(somebody("auditor"))
         page = client.get(reverse("admin:application_people"), {"person": reviewer.person_id})
 
-        found = {(one.part, one.name): (one.merchants, one.frozen) for _l, one in
+        found = {(one.part, one.name): (one.merchants, one.frozen, one.frozen_now) for _l, one in
                  page.context["rows"]}  # fmt: skip
         assert found == {
-            ("brought_by", maker.person.name): (2, 1),
-            ("first_reviewer", reviewer.person.name): (2, 1),
-            ("second_reviewer", checker.person.name): (2, 1),
+            ("brought_by", maker.person.name): (3, 2, 1),
+            ("first_reviewer", reviewer.person.name): (3, 2, 1),
+            ("second_reviewer", checker.person.name): (3, 2, 1),
         }
-        assert [row.became for row in page.context["frozen"]] == [frozen]
+        assert [row.became for row in page.context["frozen"]] == [restored, frozen]
+        assert f"<td>{reviewer.person.name}</td>" in page.content.decode()
+
+    def test_name_the_person_in_the_list_and_where_somebody_is_chosen(self):
+        maker = somebody("operator")
+        application = factory.draft(maker)
+
+        listed = door(maker).get(reverse("admin:merchants_application_changelist"))
+        form = door(maker).get(reverse("admin:application_form", args=[application.pk]))
+
+        assert maker.person.name in listed.content.decode()
+        assert f"{maker.person.name} ({maker.username})" in form.content.decode()
 
     def test_are_for_who_may_see_applications(self):
         nobody = UserFactory(is_staff=True)
