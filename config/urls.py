@@ -9,7 +9,7 @@ from django.views.generic import RedirectView
 from channels.api import payment as payment_api
 from channels.api import refund as refund_api
 from foundation.api import document, problem
-from foundation.portal import account, second_step, sign_in
+from foundation.portal import account, password_reset, second_step, sign_in
 from ledger.api import statement as statement_api
 from ledger.portal import statement
 from merchants.api import me as me_api
@@ -36,6 +36,7 @@ portal = [
     *payment_password.urlpatterns,
     *bank_account.urlpatterns,
     *sign_in.urlpatterns,
+    *password_reset.urlpatterns,
     *home.urlpatterns,
     *statement.urlpatterns,
     *item.urlpatterns,

@@ -12,6 +12,7 @@ from foundation.services import (
     idempotency,
     notice,
     outbox,
+    password_reset,
 )
 
 
@@ -63,3 +64,9 @@ def expire_files(**_: object) -> None:
     now = clock.now()
     file_import.expire_due(at=now)
     file_export.expire_due(at=now)
+
+
+@shared_task(name="foundation.mail_password_reset")
+def mail_password_reset(*, user_id: str, **_: object) -> None:
+    """Send the link for a new sign-in password; nothing where there is nobody."""
+    password_reset.mail_link(user_id=user_id)

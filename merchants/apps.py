@@ -74,11 +74,13 @@ class MerchantsConfig(AppConfig):
     def _verification(self) -> None:
         """Declare what must be proved for what, and by what."""
         from foundation import registries
+        from foundation.selectors import password_reset
         from foundation.selectors.sign_in import recently_new_device
         from merchants.operations import OPERATIONS
         from merchants.services import confirmation, letter, one_time_code, payment_password, totp
 
         registries.step_ups.register("new_device", recently_new_device)
+        registries.step_ups.register("password_reset", password_reset.lately)
         for factor in (
             payment_password.FACTOR,
             one_time_code.FACTOR,

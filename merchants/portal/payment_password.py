@@ -79,13 +79,13 @@ def _two_steps(request: MemberRequest, operation: str, here: str) -> HttpRespons
         return _confirm(request, context, here)
     form = PaymentPasswordForm(data=request.POST or None)
     context["form"] = form
-    if request.method == "POST" and form.is_valid() and _good(request, form):
+    if request.method == "POST" and form.is_valid() and _good(request, form, operation):
         sealed = _sealed(request.member, payment_passwords.hashed(form.cleaned_data["new"]))
         context |= {"sealed": sealed, "step": _step(request.member, operation)}
     return render(request, "portal/merchants/payment_password.html", context)
 
 
-def _good(request: MemberRequest, form: PaymentPasswordForm) -> bool:
+def _good(request: MemberRequest, form: PaymentPasswordForm, operation: str) -> bool:
     """Check the sign-in password, and that the new one is strong; say beside the field why not."""
     member, given = request.member, form.cleaned_data
     username = member.user.get_username()
@@ -93,6 +93,8 @@ def _good(request: MemberRequest, form: PaymentPasswordForm) -> bool:
         form.add_error("sign_in_password", _("The sign-in password is not right."))
         return False
     try:
+        if operation != payment_passwords.CHANGE:
+            payment_passwords.require_other_proof(user=member.user, at=clock.now())
         payment_passwords.require_strong(given["new"])
     except DomainError as refusal:
         form.add_error("new", str(refusal))

@@ -20,6 +20,7 @@ from config.errors import DomainError, Malformed
 from foundation import actor
 from foundation.models import User
 from foundation.money import Money
+from foundation.selectors import password_reset as password_resets
 from foundation.services import audit
 from foundation.verification import FactorLocked, Presented, ProofField, VerificationFactor
 from merchants.models import Ability, PaymentPassword
@@ -68,6 +69,13 @@ class PaymentPasswordNotSet(DomainError):
     code = "payment_password_not_set"
 
 
+class ResetTooSoon(DomainError):
+    """The sign-in password came by e-mail a short while ago, as the code would: one mailbox."""
+
+    code = "payment_password_reset_too_soon"
+    http_status = 403
+
+
 class PaymentPasswordKnown(DomainError):
     """This person has a payment password with this merchant; it is changed or reset, not set."""
 
@@ -114,8 +122,11 @@ def replace(
 
     The token is used up in the same transaction. Only who has none sets one, and only who has one
     changes or resets it, so the proofs of one are none for the other.
-    Raises: TokenRefused, Forbidden, PaymentPasswordNotSet, PaymentPasswordKnown. Rule: VER-13.
+    Raises: TokenRefused, Forbidden, PaymentPasswordNotSet, PaymentPasswordKnown, ResetTooSoon.
+    Rule:   VER-13.
     """
+    if operation != CHANGE:
+        require_other_proof(user=user, at=at)
     with transaction.atomic():
         actor.stamp_transaction()
         tokens.consume(
@@ -148,6 +159,17 @@ def replace(
             action=operation,
             object_kind="user",
             object_id=str(user.pk),
+        )
+
+
+def require_other_proof(*, user: User, at: datetime) -> None:
+    """
+    Raise ResetTooSoon for 24 hours after the sign-in password was reset by e-mail: who has nothing
+    but the mailbox shall not get a payment password by it as well. Rule: VER-13.
+    """
+    if password_resets.lately(user, at):
+        raise ResetTooSoon(
+            _("Your sign-in password was reset by e-mail: this is possible 24 hours after it.")
         )
 
 

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.urls import URLPattern
 
 from config.urls import portal as patterns
-from merchants.models import Membership, Merchant
+from foundation import clock
+from merchants.models import Confirmation, Membership, Merchant
 from merchants.services import api_key as api_keys
 from merchants.services import custom_role as custom_roles
 from merchants.services import invitation as invitations
@@ -18,12 +19,17 @@ from merchants.services import membership as memberships
 from settlement.models import Batch, Item, Run, Withdrawal
 from tests.factories import payout, portal
 from tests.factories.merchants import MembershipFactory, MerchantFactory
+from tests.factories.verification import PIN, ask, give, member, rule
 
 ROOT = Path(settings.BASE_DIR)
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-OPEN = {"start", "sign_in", "sign_out", "language", "invitation", "invitation_link"}
+OPEN = {
+    "start", "sign_in", "sign_out", "language", "invitation", "invitation_link",
+    "password_forgotten", "password_new", "password_link",
+}  # fmt: skip
 ONLY_POST = {
-    "withdrawal_cancel", "person_off", "invitation_resend", "invitation_withdraw", "api_key_off"
+    "withdrawal_cancel", "person_off", "invitation_resend", "invitation_withdraw", "api_key_off",
+    "confirmation_refuse",
 }  # fmt: skip
 
 
@@ -72,10 +78,18 @@ def people(merchant: Merchant) -> dict[str, object]:
         "role_id": role.id,
         "invitation_id": invitation.id,
         "token": invitations.token_of(invitation),
+        "confirmation_id": waiting_confirmation(merchant).id,
         "key_id": api_keys.create(
             merchant=merchant, name="till", scopes=["balances:read"], at=at
         ).key.id,
     }
+
+
+def waiting_confirmation(merchant: Merchant) -> Confirmation:
+    """A withdrawal that waits for a second person."""
+    rule("payment_password", "second_person")
+    give(ask(member(merchant=merchant), clock.now()), clock.now(), payment_password=PIN)
+    return Confirmation.objects.get()
 
 
 def settled_item(merchant_id: int) -> Item:
@@ -120,7 +134,8 @@ class TestEveryPage:
     def test_does_not_know_another_merchants_things_under_ones_own_merchant(self, client, words):
         merchant = MerchantFactory()
         client.force_login(portal.member(merchant), BACKEND)
-        things = {"item_id", "number", "user_id", "role_id", "invitation_id", "key_id"}
+        things = {"item_id", "number", "user_id", "role_id", "invitation_id", "key_id",
+                  "confirmation_id"}  # fmt: skip
         naming = [p for p in of_a_merchant() if things & set(p.pattern.converters)]
 
         found = {
