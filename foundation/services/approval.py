@@ -5,6 +5,7 @@ Maker and checker: propose, decide, withdraw, expire. One engine for everything 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ from foundation.selectors import delegation as delegations
 from foundation.services import attachment as attached
 
 State = Approval.State
+log = logging.getLogger(__name__)
 
 
 class AlreadyProposed(DomainError):
@@ -202,16 +204,29 @@ def withdraw(*, approval_id: int, merchant_id: int, maker: User, at: datetime) -
 def expire_due(*, at: datetime) -> int:
     """
     Close every open proposal whose time is over, each in its own transaction; return how many.
+
+    One that cannot be undone keeps no other from its end; the first such failure is raised last.
     """
-    due = Approval.objects.filter(state=State.PROPOSED, expires_at__lte=at)
-    expired = 0
+    due = Approval.objects.filter(state=State.PROPOSED, expires_at__lte=at).order_by("expires_at")
+    expired, failures = 0, []
     for merchant_id, approval_id in due.values_list("merchant_id", "id").iterator():
-        with transaction.atomic(durable=True):
-            approval = _locked(approval_id, merchant_id)
-            if approval.state == State.PROPOSED:
-                _close(approval, State.EXPIRED, at)
-                expired += 1
+        try:
+            expired += _expire(approval_id, merchant_id, at)
+        except Exception as failure:
+            log.exception("Proposal %s cannot be ended.", approval_id)
+            failures.append(failure)
+    if failures:
+        raise failures[0]
     return expired
+
+
+def _expire(approval_id: int, merchant_id: int, at: datetime) -> bool:
+    with transaction.atomic(durable=True):
+        approval = _locked(approval_id, merchant_id)
+        if approval.state != State.PROPOSED:
+            return False
+        _close(approval, State.EXPIRED, at)
+    return True
 
 
 def checkers_needed(action: str, money_effect: Money | None) -> int:
