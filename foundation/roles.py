@@ -157,6 +157,8 @@ PAGES: Final[Mapping[str, str]] = {
     "merchants_merchant_moves": "foundation.view_approval",
     "merchants_merchant_taken": "foundation.view_approval",
     "merchants_verificationrule_propose": "merchants.change_verificationrule",
+    "settlement_closing": "settlement.view_due",
+    "settlement_closings": "settlement.view_due",
     "settlement_payment_trail": "channels.view_payment",
     "settlement_release": "settlement.view_due",
 }

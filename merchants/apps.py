@@ -23,7 +23,6 @@ class MerchantsConfig(AppConfig):
             bank_account_sheet,
             contact_sheet,
             document_content,
-            invitation,
             merchant_sheet,
             merchant_state,
             verification_rule,
@@ -51,7 +50,7 @@ class MerchantsConfig(AppConfig):
         registries.second_factor_rules.register("merchants", membership.needs_second_factor)
         registries.file_inspectors.register("merchants", document_content.inspect)
         registries.approval_insiders.register("merchants", membership.insiders_of)
-        registries.lifecycle_listeners.register("merchants.invitation", invitation.invite_owner)
+        self._life()
         for title, name in (
             (_("Bank accounts"), "portal:bank_accounts"),
             (_("People"), "portal:people"),
@@ -70,6 +69,15 @@ class MerchantsConfig(AppConfig):
         from merchants.admin import menu
 
         menu.fill()
+
+    def _life(self) -> None:
+        """React to what happens in a merchant's life."""
+        from foundation import registries
+        from merchants.services import invitation, merchant_closing
+
+        closed = merchant_closing.on_merchants_closed
+        registries.lifecycle_listeners.register("merchants.invitation", invitation.invite_owner)
+        registries.lifecycle_listeners.register("merchants.closing", closed)
 
     def _verification(self) -> None:
         """Declare what must be proved for what, and by what."""

@@ -69,11 +69,12 @@ class SettlementConfig(AppConfig):
 def _listen() -> None:
     """React to what lower floors announce in the life of a merchant and of its facts."""
     from foundation import registries
-    from settlement.services import due, run, schedule, standing_instruction
+    from settlement.services import closing, due, run, schedule, standing_instruction
 
     registries.lifecycle_listeners.register("settlement.schedule", schedule.on_new_merchants)
     registries.lifecycle_listeners.register("settlement.due", due.on_calendar_year_loaded)
     followed = standing_instruction.on_bank_account
     registries.lifecycle_listeners.register("settlement.standing_instruction", followed)
     registries.lifecycle_listeners.register("settlement.run", run.on_merchants_restored)
+    registries.lifecycle_listeners.register("settlement.closing", closing.on_merchants_ending)
     registries.fact_listeners.register("settlement.due", due.on_facts_booked)

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.http import urlencode
 
+from foundation import roles
+
 MERCHANT: Final = "merchant_no"  # the parameter of the filter by merchant
 
 
@@ -40,6 +42,14 @@ def links(request: HttpRequest, row: Any, related: Iterable[Related]) -> list[Li
         for one in related
         if not one.permission or request.user.has_perm(one.permission)
     ]
+
+
+def page(request: HttpRequest, name: str, key: Any, label: str | Promise) -> list[Link]:
+    """Return the link to a row's page that belongs to no table; none where he may not read it."""
+    right = roles.PAGES.get(name)
+    if right is None or (right and not request.user.has_perm(right)):
+        return []
+    return [Link(str(label), reverse(f"admin:{name}", args=[key]))]
 
 
 def of_merchant(request: HttpRequest, merchant_no: str) -> list[Link]:

@@ -20,7 +20,13 @@ from merchants.selectors import application as applications
 
 MENU = [("merchants_merchant_changelist", _("Merchants"), "storefront", "merchants.view_merchant")]
 MENU += merchant_state.MENU
-COLOURS = {"ACTIVE": "success", "RESTRICTED": "warning", "FROZEN": "danger", "CLOSING": "warning"}
+COLOURS = {
+    "ACTIVE": "success",
+    "RESTRICTED": "warning",
+    "FROZEN": "danger",
+    "CLOSING": "warning",
+    "CLOSED": "info",
+}
 
 
 @admin.register(Merchant)
@@ -79,6 +85,8 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
         """Lead to its application, and to everything of this merchant."""
         application = applications.of_merchant(row)
         found = related.of_merchant(request, row.merchant_no)
+        if row.kind == Merchant.Kind.MERCHANT:
+            found[:0] = related.page(request, "settlement_closing", row.pk, _("Closing"))
         if application is not None and request.user.has_perm("merchants.view_application"):
             address = reverse("admin:merchants_application_change", args=[application.pk])
             found.insert(0, related.Link(application.number, address))

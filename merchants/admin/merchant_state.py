@@ -215,12 +215,26 @@ def _proposing(action: str) -> Callable[[HttpRequest, Any, str, datetime], str]:
     return run
 
 
+def _may_go_back(row: Merchant) -> bool:
+    """Return whether there is a state to restore; who was closed before applies anew."""
+    return (
+        row.status != Merchant.Status.CLOSING
+        or not MerchantTransition.objects.filter(
+            merchant_id=row.pk, to_status=Merchant.Status.CLOSED
+        ).exists()
+    )
+
+
 def _step(name: str, action: str, label: Promise | str, *from_states: str, colour: str) -> Step:
     return Step(
         name,
         label,
         _proposing(action),
-        open_to=lambda row: row.kind == Merchant.Kind.MERCHANT and row.status in from_states,
+        open_to=lambda row: (
+            row.kind == Merchant.Kind.MERCHANT
+            and row.status in from_states
+            and (action != states.RESTORE or _may_go_back(row))
+        ),
         permission=RIGHT,
         reason=gettext_lazy("Reason (the merchants read it)"),
         reason_needed=True,
@@ -232,11 +246,11 @@ def _step(name: str, action: str, label: Promise | str, *from_states: str, colou
 
 STEPS: Final = (
     _step("freeze", states.FREEZE, gettext_lazy("Propose to freeze"), "ACTIVE", "RESTRICTED",
-          colour="danger"),
+          "CLOSING", colour="danger"),
     _step("restrict", states.RESTRICT, gettext_lazy("Propose to restrict"), "ACTIVE",
           colour="danger"),
     _step("restore", states.RESTORE, gettext_lazy("Propose to restore"), "FROZEN", "RESTRICTED",
-          colour="primary"),
+          "CLOSING", colour="primary"),
 )  # fmt: skip
 
 

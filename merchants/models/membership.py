@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from foundation.models import Fact, FactForeignKey
+from merchants.models.merchant import Merchant
 
 if TYPE_CHECKING:
     from merchants.models.custom_role import CustomRole
@@ -79,6 +80,9 @@ class Ability(models.TextChoices):
     MANAGE = "manage", _("manage people, keys and bank accounts")
 
 
+# What is left to the people of a CLOSED merchant: reading (MST-9).
+READING: Final = frozenset({Ability.SEE_BALANCES, Ability.SEE_PAYMENTS})
+
 ROLE_ABILITIES: Final[Mapping[str, frozenset[Ability]]] = {
     Membership.Role.OWNER: frozenset(Ability),
     Membership.Role.FINANCE: frozenset(
@@ -96,3 +100,8 @@ def abilities_of(role: str, custom_role: CustomRole | None) -> frozenset[Ability
     if custom_role is None or not custom_role.active:
         return frozenset()
     return frozenset(Ability(one) for one in custom_role.abilities)
+
+
+def abilities_left(status: str, abilities: frozenset[Ability]) -> frozenset[Ability]:
+    """Return what is left of abilities while the merchant is in a state."""
+    return abilities & READING if status == Merchant.Status.CLOSED else abilities

@@ -15,11 +15,12 @@ Status = Merchant.Status
 
 # merchants/sql/merchant_state.sql says the same. What is left of FROZEN is the state before it.
 TRANSITIONS: Final[Mapping[Merchant.Status, frozenset[Merchant.Status]]] = {
-    Status.ACTIVE: frozenset({Status.RESTRICTED, Status.FROZEN}),
+    Status.ACTIVE: frozenset({Status.RESTRICTED, Status.FROZEN, Status.CLOSING}),
     Status.RESTRICTED: frozenset({Status.ACTIVE, Status.FROZEN}),
-    Status.FROZEN: frozenset({Status.ACTIVE, Status.RESTRICTED}),
-    Status.CLOSING: frozenset(),
-    Status.CLOSED: frozenset(),
+    Status.FROZEN: frozenset({Status.ACTIVE, Status.RESTRICTED, Status.CLOSING}),
+    # Back to ACTIVE only who was never CLOSED: then a merchant applies anew.
+    Status.CLOSING: frozenset({Status.CLOSED, Status.FROZEN, Status.ACTIVE}),
+    Status.CLOSED: frozenset({Status.CLOSING}),
 }
 
 

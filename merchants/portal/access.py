@@ -16,6 +16,7 @@ from config.errors import NotFound
 from foundation.models import User
 from foundation.portal.page import page
 from merchants.models import Ability, Membership, Merchant
+from merchants.models.membership import abilities_left
 from merchants.selectors import membership as memberships
 from merchants.selectors import merchant_state as states
 
@@ -112,6 +113,6 @@ def _member(user: User, membership: Membership, *, alone: bool) -> Member:
         merchant=membership.merchant,
         role=membership.role,
         role_name=membership.role_name,
-        abilities=membership.abilities,
+        abilities=abilities_left(membership.merchant.status, membership.abilities),
         alone=alone,
     )

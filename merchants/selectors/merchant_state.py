@@ -16,7 +16,11 @@ WITH named AS MATERIALIZED (
    WHERE m.merchant_no = ANY (%(numbers)s) AND m.kind = 'MERCHANT' ORDER BY m.id {lock}
 )
 SELECT n.id AS merchant_id, n.merchant_no, n.name, n.status,
-       CASE n.status WHEN 'FROZEN' THEN t.from_status WHEN 'RESTRICTED' THEN 'ACTIVE' END AS former
+       CASE n.status WHEN 'FROZEN' THEN t.from_status WHEN 'RESTRICTED' THEN 'ACTIVE'
+         WHEN 'CLOSING' THEN CASE WHEN NOT EXISTS (
+           SELECT FROM merchants_merchant_transition c
+            WHERE c.merchant_id = n.id AND c.to_status = 'CLOSED') THEN 'ACTIVE' END
+       END AS former
   FROM named n
   LEFT JOIN merchants_merchant_transition t
     ON t.merchant_id = n.id AND t.sequence = n.status_sequence

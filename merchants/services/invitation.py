@@ -154,6 +154,15 @@ def withdraw(*, merchant_id: int, invitation_id: int, by: User, at: datetime) ->
     return invitation
 
 
+def withdraw_open(*, merchant_id: int, at: datetime) -> None:
+    """Take every open invitation of a merchant back, as part of its closing (MST-9)."""
+    found = Invitation.objects.select_for_update(of=("self",)).select_related("custom_role")
+    for invitation in found.filter(merchant_id=merchant_id, accepted_at=None, withdrawn_at=None):
+        invitation.withdrawn_at = at
+        invitation.save(update_fields=["withdrawn_at"])
+        _record(invitation, "invitation.withdraw")
+
+
 def mail_link(*, merchant_id: int, invitation_id: int) -> None:
     """Send the link of an open invitation as it stands now; nothing for one that ended."""
     invitation = (

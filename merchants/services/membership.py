@@ -13,7 +13,7 @@ from foundation import actor
 from foundation.models import User
 from foundation.services import audit
 from merchants.models import Ability, CustomRole, Membership, Merchant
-from merchants.models.membership import abilities_of
+from merchants.models.membership import abilities_left, abilities_of
 
 
 class StaffHasNoMembership(DomainError):
@@ -190,11 +190,13 @@ def abilities_now(*, merchant_id: int, user: User) -> frozenset[Ability]:
     if not user.is_active or user.is_staff:
         return frozenset()
     member = (
-        Membership.objects.select_related("custom_role")
+        Membership.objects.select_related("custom_role", "merchant")
         .filter(merchant_id=merchant_id, user=user, active=True)
         .first()
     )
-    return frozenset() if member is None else member.abilities
+    if member is None:
+        return frozenset()
+    return abilities_left(member.merchant.status, member.abilities)
 
 
 def require(*, merchant_id: int, user: User, ability: Ability | tuple[Ability, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Freezing, restricting, restoring merchants: proposed by one person, decided by others."""
+"""Freezing, restricting, restoring, closing merchants: one proposes, others decide."""
 
 from __future__ import annotations
 
@@ -29,11 +29,16 @@ Status = Merchant.Status
 FREEZE: Final = "merchants.freeze"
 RESTRICT: Final = "merchants.restrict"
 RESTORE: Final = "merchants.restore"
+CLOSE: Final = "merchants.close"  # it begins: what is left is settled and paid out
+END: Final = "merchants.end"  # nothing is left; settlement says whether that is so
 EVENTS: Final = {  # lifecycle events: what happened to `merchant_ids`
     FREEZE: "merchants.frozen",
     RESTRICT: "merchants.restricted",
     RESTORE: "merchants.restored",
+    CLOSE: "merchants.closing",
+    END: "merchants.closed",
 }
+ENDING: Final = "merchants.ending"  # announced before END moves: listeners may refuse
 MOST: Final = 5_000  # merchants of one list
 MAX_DOCUMENT: Final = 200
 LASTS: Final = timedelta(days=7)
@@ -127,12 +132,16 @@ def entry(one: Standing, to: str) -> str:
 def goal(action: str, one: Standing) -> str | None:
     """Return where an action takes a merchant from where it stands; None where it cannot."""
     match action, one.status:
-        case ("merchants.freeze", Status.ACTIVE | Status.RESTRICTED):
+        case ("merchants.freeze", Status.ACTIVE | Status.RESTRICTED | Status.CLOSING):
             return Status.FROZEN.value
         case ("merchants.restrict", Status.ACTIVE):
             return Status.RESTRICTED.value
-        case ("merchants.restore", Status.FROZEN | Status.RESTRICTED):
+        case ("merchants.restore", Status.FROZEN | Status.RESTRICTED | Status.CLOSING):
             return one.former
+        case ("merchants.close", Status.ACTIVE | Status.CLOSED):
+            return Status.CLOSING.value
+        case ("merchants.end", Status.CLOSING):
+            return Status.CLOSED.value
         case _:
             return None
 
@@ -195,6 +204,10 @@ def _apply(approval: Approval, at: datetime) -> None:
             _("Not where they were when this was proposed: %(numbers)s. Propose it again.")
             % {"numbers": _named(moved)}
         )
+    if approval.action == END:  # whoever knows of something that is left refuses
+        registries.announce(
+            ENDING, merchant_ids=[one.merchant_id for one in locked], payload={"at": at}
+        )
     by = actor.current()
     sql.execute(
         sql.load("merchants", "merchant_state_steps"),
@@ -234,12 +247,16 @@ def describe(approval: Approval) -> str:
             FREEZE: _("Freeze merchant %(number)s"),
             RESTRICT: _("Restrict merchant %(number)s"),
             RESTORE: _("Restore merchant %(number)s"),
+            CLOSE: _("Begin to close merchant %(number)s"),
+            END: _("Close merchant %(number)s for good"),
         }
         return said[approval.action] % {"number": approval.after["merchants"][0].split(" ")[0]}
     many = {
         FREEZE: _("Freeze %(count)s merchants"),
         RESTRICT: _("Restrict %(count)s merchants"),
         RESTORE: _("Restore %(count)s merchants"),
+        CLOSE: _("Begin to close %(count)s merchants"),
+        END: _("Close %(count)s merchants for good"),
     }
     return many[approval.action] % {"count": count}
 
@@ -275,4 +292,6 @@ ACTIONS: Final = (
     _action(FREEZE, gettext_lazy("Freeze merchants"), Risk.HIGH),
     _action(RESTRICT, gettext_lazy("Restrict merchants"), Risk.MEDIUM),
     _action(RESTORE, gettext_lazy("Restore merchants"), Risk.HIGH),
+    _action(CLOSE, gettext_lazy("Begin to close merchants"), Risk.HIGH),
+    _action(END, gettext_lazy("Close merchants for good"), Risk.HIGH),
 )

@@ -12,11 +12,19 @@ BEGIN
   IF OLD.kind <> 'MERCHANT'
      OR NEW.status_sequence IS DISTINCT FROM coalesce(OLD.status_sequence, 0) + 1
      OR (OLD.status, NEW.status) NOT IN (
-       ('ACTIVE', 'RESTRICTED'), ('ACTIVE', 'FROZEN'),
+       ('ACTIVE', 'RESTRICTED'), ('ACTIVE', 'FROZEN'), ('ACTIVE', 'CLOSING'),
        ('RESTRICTED', 'ACTIVE'), ('RESTRICTED', 'FROZEN'),
-       ('FROZEN', 'ACTIVE'), ('FROZEN', 'RESTRICTED')) THEN
+       ('FROZEN', 'ACTIVE'), ('FROZEN', 'RESTRICTED'), ('FROZEN', 'CLOSING'),
+       ('CLOSING', 'CLOSED'), ('CLOSING', 'FROZEN'), ('CLOSING', 'ACTIVE'),
+       ('CLOSED', 'CLOSING')) THEN
     RAISE EXCEPTION 'merchant_illegal_step: merchant % from % to %',
       OLD.merchant_no, OLD.status, NEW.status USING ERRCODE = 'restrict_violation';
+  END IF;
+  IF OLD.status = 'CLOSING' AND NEW.status = 'ACTIVE' AND EXISTS (
+      SELECT FROM public.merchants_merchant_transition t
+       WHERE t.merchant_id = OLD.id AND t.to_status = 'CLOSED') THEN
+    RAISE EXCEPTION 'merchant_illegal_step: merchant % was closed and applies anew',
+      OLD.merchant_no USING ERRCODE = 'restrict_violation';
   END IF;
   IF OLD.status = 'FROZEN' AND NOT EXISTS (
       SELECT FROM public.merchants_merchant_transition t
@@ -55,7 +63,8 @@ BEGIN
       FROM (SELECT DISTINCT approval_book, approval_id FROM new_rows) n
       JOIN public.foundation_approval a
         ON a.merchant_id = n.approval_book AND a.id = n.approval_id AND a.state = 'APPROVED'
-       AND a.action IN ('merchants.freeze', 'merchants.restrict', 'merchants.restore')
+       AND a.action IN ('merchants.freeze', 'merchants.restrict', 'merchants.restore',
+         'merchants.close', 'merchants.end')
      CROSS JOIN LATERAL jsonb_array_elements_text(a.after -> 'merchants') AS e (entry)
   )
   SELECT n.merchant_id::text INTO bad
@@ -64,11 +73,13 @@ BEGIN
     LEFT JOIN said s ON s.book = n.approval_book AND s.id = n.approval_id
      AND s.entry = m.merchant_no || ' ' || n.from_status || '→' || n.to_status
      AND s.reason = n.reason AND s.document = n.document AND s.closed_at = n.at
-     AND (s.action, n.to_status) IN (
-       ('merchants.freeze', 'FROZEN'), ('merchants.restrict', 'RESTRICTED'),
-       ('merchants.restore', 'RESTRICTED'), ('merchants.restore', 'ACTIVE'))
-     AND (s.action = 'merchants.restore') = (
-       n.from_status = 'FROZEN' OR (n.from_status = 'RESTRICTED' AND n.to_status = 'ACTIVE'))
+     AND (s.action, n.from_status, n.to_status) IN (
+       ('merchants.freeze', 'ACTIVE', 'FROZEN'), ('merchants.freeze', 'RESTRICTED', 'FROZEN'),
+       ('merchants.freeze', 'CLOSING', 'FROZEN'), ('merchants.restrict', 'ACTIVE', 'RESTRICTED'),
+       ('merchants.restore', 'FROZEN', 'ACTIVE'), ('merchants.restore', 'FROZEN', 'RESTRICTED'),
+       ('merchants.restore', 'FROZEN', 'CLOSING'), ('merchants.restore', 'RESTRICTED', 'ACTIVE'),
+       ('merchants.restore', 'CLOSING', 'ACTIVE'), ('merchants.close', 'ACTIVE', 'CLOSING'),
+       ('merchants.close', 'CLOSED', 'CLOSING'), ('merchants.end', 'CLOSING', 'CLOSED'))
    WHERE s.id IS NULL OR m.status <> n.from_status
       OR n.sequence <> coalesce(m.status_sequence, 0) + 1
    LIMIT 1;
@@ -79,7 +90,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
-CREATE TRIGGER step_approved AFTER INSERT ON public.merchants_merchant_transition
+CREATE OR REPLACE TRIGGER step_approved AFTER INSERT ON public.merchants_merchant_transition
 REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
 EXECUTE FUNCTION public.merchants_merchant_step_approved();
 
@@ -95,6 +106,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
+DROP TRIGGER IF EXISTS step_made ON public.merchants_merchant_transition;
 CREATE CONSTRAINT TRIGGER step_made AFTER INSERT ON public.merchants_merchant_transition
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 EXECUTE FUNCTION public.merchants_merchant_step_made();

@@ -12,6 +12,7 @@ from foundation.admin import menu
 def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
     from settlement.admin import (
+        closing,
         due,
         figures,
         item,
@@ -32,7 +33,13 @@ def fill() -> None:
     admin.site.add_page(  # type: ignore[attr-defined]
         "settlement/release/", due.release_page, "settlement_release"
     )
-    menu.register(_("Settlement"), [*run.MENU, *item.MENU, *due.MENU])
+    admin.site.add_page(  # type: ignore[attr-defined]
+        "settlement/closing/", closing.list_page, "settlement_closings"
+    )
+    admin.site.add_page(  # type: ignore[attr-defined]
+        "settlement/closing/<int:merchant_id>/", closing.page, "settlement_closing"
+    )
+    menu.register(_("Settlement"), [*run.MENU, *item.MENU, *due.MENU, *closing.MENU])
     menu.register(_("Payouts"), [*withdrawal.MENU, *payout.MENU, *reference.MENU])
     registries.sample_sources.register("payouts", sample.PAYOUTS)
     registries.overview_panels.register("settlement.run", figures.latest_run)

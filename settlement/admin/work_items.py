@@ -25,6 +25,7 @@ from settlement.models import (
     Run,
     Withdrawal,
 )
+from settlement.selectors import closing
 from settlement.selectors import due as dues
 from settlement.selectors import withdrawal as withdrawals_seen
 
@@ -164,6 +165,25 @@ def frozen(user: User) -> Iterable[WorkItem]:
         )
 
 
+def leaving(user: User) -> Iterable[WorkItem]:
+    """Merchants that are being closed, and closed ones for whom something came late (MST-10)."""
+    found = closing.leaving()
+    if found:
+        dated = [one.since for one in found if one.since is not None]
+        late = sum(one.status == Merchant.Status.CLOSED for one in found)
+        yield WorkItem(
+            title=_("Merchants are being closed"),
+            count=len(found),
+            oldest_at=min(dated, default=None),
+            at_stake=(),
+            url=reverse("admin:settlement_closings"),
+            permission="settlement.view_due",
+            note=_("%(late)s closed, with something that came late") % {"late": late}
+            if late
+            else "",
+        )
+
+
 def unfinished(user: User) -> Iterable[WorkItem]:
     """Settlement runs that have not ended."""
     found = Run.objects.filter(state=Run.State.RUNNING)
@@ -190,5 +210,6 @@ QUEUES: Final[dict[str, Callable[[User], Iterable[WorkItem]]]] = {
     "settlement.by_hand": by_hand,
     "settlement.overdue": overdue,
     "settlement.frozen": frozen,
+    "settlement.leaving": leaving,
     "settlement.unfinished": unfinished,
 }

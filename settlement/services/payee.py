@@ -14,7 +14,7 @@ from merchants.models import BankAccount, Merchant
 from settlement.models import PayeeBlock, PayoutAttempt
 
 # In these a merchant withdraws and is paid; settlement_require_payable says the same (MST-5).
-PAYABLE: Final = (Merchant.Status.ACTIVE,)
+PAYABLE: Final = (Merchant.Status.ACTIVE, Merchant.Status.CLOSING)
 
 
 class MerchantNotActive(DomainError):

@@ -120,6 +120,15 @@ def on_bank_account(*, event: str, merchant_ids: Sequence[int], payload: Mapping
             _end(instruction, payload["at"])
 
 
+def end_all(*, merchant_id: int, at: datetime) -> None:
+    """Take every instruction of a merchant out of force, inside the caller's transaction."""
+    found = StandingInstruction.objects.select_for_update().filter(
+        merchant_id=merchant_id, status=Status.ACTIVE
+    )
+    for instruction in found.order_by("id"):
+        _end(instruction, at)
+
+
 def active(*, merchant_id: int, currency: str) -> StandingInstruction | None:
     """Return the instruction in force, None if there is none."""
     return StandingInstruction.objects.filter(

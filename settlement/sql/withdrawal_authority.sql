@@ -10,7 +10,7 @@ DECLARE
 BEGIN
   SELECT m.status INTO found_status FROM public.merchants_merchant m
    WHERE m.id = p_merchant_id AND m.kind = 'MERCHANT' FOR SHARE;
-  IF found_status IS DISTINCT FROM 'ACTIVE' THEN
+  IF found_status IS NULL OR found_status NOT IN ('ACTIVE', 'CLOSING') THEN
     RAISE EXCEPTION 'settlement.not_payable: merchant % is not active', p_merchant_id
       USING ERRCODE = 'restrict_violation';
   END IF;

@@ -33,6 +33,7 @@ PAGES = {
     "admin:foundation_tier": "foundation.change_approvalpolicy",
     "admin:merchants_merchant_move": "merchants.propose_merchantstate",
     "admin:merchants_verificationrule_propose": "merchants.change_verificationrule",
+    "admin:settlement_closing": "merchants.propose_merchantstate",
     "portal:bank_account_new": "merchants.manage",  # an ability of a merchant's own people
 }
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")

@@ -12,7 +12,13 @@ from tests.factories.approval import approve
 from tests.factories.foundation import UserFactory
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-_ACTIONS = {"FROZEN": states.FREEZE, "RESTRICTED": states.RESTRICT, "ACTIVE": states.RESTORE}
+_ACTIONS = {
+    "FROZEN": states.FREEZE,
+    "RESTRICTED": states.RESTRICT,
+    "ACTIVE": states.RESTORE,
+    "CLOSING": states.CLOSE,
+    "CLOSED": states.END,
+}
 
 
 def propose(action: str, *merchant_nos: str, at: datetime = AT, **fields: object) -> Approval:

@@ -58,7 +58,7 @@ def test_a_state_needs_its_move(shop):
         run(MOVE, "FROZEN", 1, shop.id)
 
 
-@pytest.mark.parametrize("to", ["CLOSED", "CLOSING", "ACTIVE", "NONSENSE"])
+@pytest.mark.parametrize("to", ["CLOSED", "ACTIVE", "NONSENSE"])
 def test_a_state_moves_along_the_table(shop, to):
     with refused("merchant_illegal_step"):
         run(MOVE, to, 1, shop.id)
