@@ -116,9 +116,14 @@ def _shown(one: Approval) -> Waiting:
 
 
 def _said(value: object, field: Field[Any, Any] | None) -> object:
-    """Say yes, no and a state in the reader's language; all else stays as it was proposed."""
+    """
+    Say yes, no and a state in the reader's language, a list of texts line by line; all else stays
+    as it was proposed.
+    """
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if field is not None and field.choices and isinstance(value, str):
         return dict(field.flatchoices).get(value, value)
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return "\n".join(value)
     return value

@@ -66,7 +66,7 @@ class FileExport(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
+        return f"#{self.pk}"
 
 
 class FileExportPart(Fact):

@@ -66,6 +66,8 @@ class TestTheWayOfASheet:
         checker = door("checker", "zh-hans")
         page = checker.get(reverse("admin:merchants_merchant_taken", args=[approval.id]))
         assert "&lt;b&gt;店&lt;/b&gt;" in page.content.decode()
+        proposal = checker.get(reverse("admin:foundation_approval_change", args=[approval.id]))
+        assert "<td>X1,&lt;b&gt;店&lt;/b&gt;,,,,CN,</td>" in proposal.content.decode()
         step = reverse("admin:foundation_approval_step", args=[approval.id, "approve"])
         checker.post(step, {"seen_sha256": approval.content_sha256})
         assert Merchant.objects.get(merchant_no="X1").name == "<b>店</b>"
