@@ -33,11 +33,11 @@ def propose(merchant_id: int, action: str, hours: int) -> Approval:
 
 def test_expires_the_others_when_one_cannot_be_undone(merchant_id, monkeypatch):
     registry = registries.Registry("approval_actions")
-    registry.register("tests.stuck", ApprovalAction("tests.stuck", stuck, str, refuse=stuck))
-    registry.register("tests.fine", ApprovalAction("tests.fine", stuck, str))
+    registry.register("tests.a_stuck", ApprovalAction("tests.a_stuck", stuck, str, refuse=stuck))
+    registry.register("tests.b_fine", ApprovalAction("tests.b_fine", stuck, str))
     monkeypatch.setattr(registries, "approval_actions", registry)
-    first = propose(merchant_id, "tests.stuck", hours=1)
-    second = propose(merchant_id, "tests.fine", hours=2)
+    first = propose(merchant_id, "tests.a_stuck", hours=1)
+    second = propose(merchant_id, "tests.b_fine", hours=2)
 
     with pytest.raises(ThingGone):
         approvals.expire_due(at=NOON + timedelta(hours=3))
