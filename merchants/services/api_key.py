@@ -191,6 +191,8 @@ def _book(merchant: Merchant | None, kind: str) -> Merchant:
     if kind != ApiKey.Kind.MERCHANT and merchant is None:
         return house.house()
     if kind == ApiKey.Kind.MERCHANT and merchant and merchant.kind == Merchant.Kind.MERCHANT:
+        if merchant.status == Merchant.Status.CLOSED:
+            raise KeyMalformed(_("This merchant is closed."), field="merchant")
         return merchant
     raise KeyMalformed(
         _("A merchant's key needs its merchant; other kinds belong to the house."), field="merchant"

@@ -19,6 +19,7 @@ from settlement.models import Item
 from settlement.selectors import arrival as arrivals
 from settlement.selectors import withdrawal as withdrawals
 from settlement.selectors.arrival import Arrival
+from settlement.services.payee import PAYABLE
 
 _KINDS: Final = ("merchant_available", "merchant_pending", "merchant_reserve", "merchant_debt")
 
@@ -55,6 +56,7 @@ def home(request: MemberRequest) -> HttpResponseBase:
         position.arrivals = coming.get(currency, [])
     context = {
         "positions": list(positions.values()),
+        "payable": request.member.merchant.status in PAYABLE,
         "today": today,
         "withdrawals": withdrawals.of_merchant(merchant_id=merchant_id)[:5],
     }

@@ -21,6 +21,7 @@ from settlement.models import Withdrawal
 from settlement.portal.withdrawal_form import ask
 from settlement.selectors import withdrawal as selectors
 from settlement.services import withdrawal as withdrawals
+from settlement.services.payee import PAYABLE
 
 PAGE: Final = 50
 Status = Withdrawal.Status
@@ -40,7 +41,12 @@ def withdrawal_list(request: MemberRequest) -> HttpResponseBase:
     if len(found) > PAGE:
         last = shown[-1]
         older = f"{round(last.requested_at.timestamp() * 1_000_000)}.{last.id}"
-    context = {"withdrawals": shown, "older": older, "first_page": "below" not in request.GET}
+    context = {
+        "withdrawals": shown,
+        "older": older,
+        "first_page": "below" not in request.GET,
+        "payable": request.member.merchant.status in PAYABLE,
+    }
     return render(request, "portal/settlement/withdrawal_list.html", context)
 
 

@@ -11,6 +11,7 @@ from channels.adapters.base import Kind
 from foundation.money import Money
 from foundation.services import approval as approvals
 from merchants.models import Ability, ApiKey, Invitation, Merchant, MerchantTransition
+from merchants.services import api_key as api_keys
 from merchants.services import invitation as invitations
 from merchants.services import membership as memberships
 from merchants.services import merchant_state as states
@@ -144,6 +145,8 @@ class TestWhileItCloses:
             Ability.SEE_BALANCES, Ability.SEE_PAYMENTS,
         }  # fmt: skip
         assert make.broken() == []
+        with pytest.raises(api_keys.KeyMalformed, match="closed"):
+            make.key(Merchant.objects.get(id=merchant.id))
         with pytest.raises(DatabaseError, match="not active"), transaction.atomic():
             dues.sql.execute("SELECT settlement_require_merchant(%s)", [merchant.id])
 
