@@ -12,6 +12,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from foundation.models import Fact
 from foundation.models.fact import FactForeignKey
@@ -115,7 +116,7 @@ class VerificationAttempt(Fact):
     """What became of one proof: which factor, its level, the result. Never the proof itself."""
 
     class Result(models.TextChoices):
-        PASSED = "PASSED", _("right")
+        PASSED = "PASSED", pgettext_lazy("proof", "right")
         SPOILT = "SPOILT", _("right, but given with a wrong one")
         REFUSED = "REFUSED", _("wrong")
         LOCKED = "LOCKED", _("refused: locked")

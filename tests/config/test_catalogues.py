@@ -104,3 +104,21 @@ class TestTheCatalogues:
 
         with translation.override("zh-hans"):
             assert translation.gettext("Foundation") != "Foundation"
+
+    @pytest.mark.parametrize(
+        ("context", "text", "chinese"),
+        [
+            (None, "Close", "关闭"),  # the theme's button on every page, not the end of a merchant
+            ("proof", "right", "正确"),  # what became of a proof
+            (None, "right", "权限"),  # what somebody may do
+        ],
+    )
+    def test_tell_words_of_two_meanings_apart(
+        self, context: str | None, text: str, chinese: str
+    ) -> None:
+        call_command("compile_catalogues", verbosity=0)
+
+        with translation.override("zh-hans"):
+            said = translation.pgettext(context, text) if context else translation.gettext(text)
+
+        assert said == chinese
