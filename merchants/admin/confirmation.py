@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -64,7 +65,7 @@ def _is_open(row: Confirmation) -> bool:
 
 @require_safe
 def number(request: HttpRequest, merchant_id: int, confirmation_id: int) -> HttpResponse:
-    """Tell whom to call and the whole number, as plain text that nobody keeps; it is audited."""
+    """Tell whom to call and the whole number, on a page that no browser keeps; it is audited."""
     if not request.user.has_perm(RIGHT):
         raise PermissionDenied
     assert isinstance(request.user, User)
@@ -74,9 +75,15 @@ def number(request: HttpRequest, merchant_id: int, confirmation_id: int) -> Http
         )
     except NotFound as unknown:
         raise Http404 from unknown
-    answer = HttpResponse(f"{name}\n{phone}\n", content_type="text/plain; charset=utf-8")
+    context = {
+        **admin.site.each_context(request),
+        "title": gettext("The number to call"),
+        "name": name,
+        "phone": phone,
+        "back": reverse("admin:merchants_confirmation_change", args=[confirmation_id]),
+    }
+    answer = TemplateResponse(request, "admin/number_to_call.html", context)
     answer["Cache-Control"] = "private, no-store"
-    answer["X-Content-Type-Options"] = "nosniff"
     return answer
 
 

@@ -84,4 +84,4 @@ class Confirmation(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{self.factor} {self.state}"
+        return f"#{self.pk} {self.get_state_display()}"
