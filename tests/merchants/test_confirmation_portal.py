@@ -70,6 +70,7 @@ class TestASecondPerson:
         first, second = door(owner), door(colleague)
         waits = asked(owner, first).content.decode()
         assert "once others have confirmed" in waits
+        assert 'value="confirm"' not in waits  # nothing is left for him to do here
         assert not Withdrawal.objects.exists()
         row = Confirmation.objects.get()
         listed = reverse("portal:confirmations", args=[owner.merchant_id])
@@ -84,6 +85,7 @@ class TestASecondPerson:
         assert prove(second, page, {})["Location"] == listed
         go_on = first.get(listed).context["rows"][0]["go_on"]
         ready = first.get(go_on)
+        assert 'value="confirm"' in ready.content.decode()
         assert "verification" in go_on
         proceed = {name: ready.context["given"][name] for name in ready.context["given"]}
         done = first.post(
@@ -175,7 +177,10 @@ class TestACallBack:
         shown = clerk.get(page).content.decode()
         assert row.phone_masked in shown
         assert "13800138000" not in shown
-        assert "13800138000" in clerk.get(number).content.decode()
+        told = clerk.get(number)
+        assert "13800138000" in told.content.decode()
+        assert page in told.content.decode()  # the way back
+        assert "no-store" in told["Cache-Control"]
         assert AuditEvent.objects.filter(action="confirmation.number_shown").count() == 1
         clerk.post(step, {"reason": ""})
         assert Confirmation.objects.get().state == "WAITING"
