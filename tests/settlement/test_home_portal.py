@@ -61,7 +61,7 @@ class TestHome:
         assert all(word in shown for word in (*words[language], "risk"))
 
     def test_offers_to_withdraw_only_while_money_may_leave(self, reader):
-        reader.force_login(portal.member(reader.merchant), BACKEND)
+        reader.force_login(portal.member(reader.merchant, language="en"), BACKEND)
         settled.payment(reader.merchant.id, 30_00, MONDAY)
         pages = [f"/portal/{reader.merchant.id}/", f"/portal/{reader.merchant.id}/withdrawals/"]
         door = f'href="/portal/{reader.merchant.id}/withdrawals/new"'
@@ -69,6 +69,9 @@ class TestHome:
         assert [door in reader.get(page).content.decode() for page in pages] == [True, True]
         merchant_state.stand(reader.merchant.id, "FROZEN")
         assert [door in reader.get(page).content.decode() for page in pages] == [False, False]
+        home = reader.get(pages[0]).content.decode()
+        assert "It cannot be withdrawn at present" in home
+        assert "you can withdraw it" not in home
 
     def test_keeps_currencies_apart(self, reader):
         settled.payment(reader.merchant.id, 30_00, MONDAY)
