@@ -195,7 +195,7 @@ class TestASecondPerson:
         assert found == {"passed": 1, "ConfirmationOver": 5}
 
     def test_is_asked_for_where_one_can_come_back_alone(self, owner: Membership) -> None:
-        with pytest.raises(DomainError, match="cannot wait|不能等待"):
+        with pytest.raises(DomainError, match=r"cannot wait|不能等待"):
             rule("payment_password", "second_person", operation="api_key.create")
 
 
