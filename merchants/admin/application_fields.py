@@ -30,17 +30,20 @@ from merchants.selectors.application import Whole
 
 MAX_ROWS: Final = 30
 SECTIONS: Final = (
-    ("business", _("Business"), ("name", "registration_no", "licence_until", "industry", "country",
-                                 "region", "city", "address")),
+    ("business", _("Business"), (
+        "name", "registration_no", "licence_until", "licence_long_term", "industry", "country",
+        "region", "city", "address")),
     ("contract", _("Contract and products"), (
-        "contract_type", "contract_until", "products", "filing_no", "schedule", "reviewed_by_whom",
-        "settled_by_whom", "loss_borne_by", "brought_by")),
+        "contract_type", "contract_until", "products", "filing_no", "filing_until", "schedule",
+        "reviewed_by_whom", "settled_by_whom", "loss_borne_by", "brought_by")),
     ("account", _("Settlement account"), ("account_kind", "account_number", "account_holder",
                                           "bank_name", "bank_code")),
 )  # fmt: skip
 _HELP: Final[Mapping[str, Any]] = {
     "schedule": _("T1, D1, WEEKLY:1, MONTHLY:1, MANUAL"),
     "filing_no": _("for prepaid cards"),
+    "contract_until": _("empty: until it is ended"),
+    "filing_until": _("empty: without an end"),
     "through_no": _("line of the company above; empty: of the applicant itself"),
 }
 
@@ -68,7 +71,14 @@ def _choice(model: Any, name: str, choices: Iterable[Any], empty: bool = True) -
 def _date(model: Any, name: str) -> forms.DateField:
     widget = UnfoldAdminSingleDateWidget(attrs={"type": "date"}, format="%Y-%m-%d")
     return forms.DateField(
-        label=_label(model, name), required=False, widget=widget, input_formats=["%Y-%m-%d"]
+        label=_label(model, name), required=False, widget=widget, input_formats=["%Y-%m-%d"],
+        help_text=_HELP.get(name, ""),
+    )  # fmt: skip
+
+
+def _tick(model: Any, name: str) -> forms.BooleanField:
+    return forms.BooleanField(
+        label=_label(model, name), required=False, widget=UnfoldBooleanWidget()
     )
 
 
@@ -93,7 +103,9 @@ class ProfileForm(forms.Form):
             self.fields[name] = _text(Application, name)  # fmt: skip
         self.fields["account_number"] = _text(Application, "account_number", 40)
         self.fields["licence_until"] = _date(Application, "licence_until")
+        self.fields["licence_long_term"] = _tick(Application, "licence_long_term")
         self.fields["contract_until"] = _date(Application, "contract_until")
+        self.fields["filing_until"] = _date(Application, "filing_until")
         industries = [(row.code, str(row)) for row in Industry.objects.order_by("code")]
         self.fields["industry"] = _choice(Application, "industry", industries)
         contracts = ContractType.choices
@@ -145,10 +157,9 @@ class OwnerForm(_RowForm):
         self.fields["identity_kind"] = _choice(model, "identity_kind", kinds, empty=False)
         self.fields["identity_no"] = _text(model, "identity_no", 40)
         self.fields["source_of_funds"] = _choice(model, "source_of_funds", model.Funds.choices)
-        self.fields["legal_representative"] = forms.BooleanField(
-            label=_label(model, "legal_representative"), required=False,
-            widget=UnfoldBooleanWidget(),
-        )  # fmt: skip
+        self.fields["identity_until"] = _date(model, "identity_until")
+        self.fields["identity_long_term"] = _tick(model, "identity_long_term")
+        self.fields["legal_representative"] = _tick(model, "legal_representative")
 
 
 class ContactForm(_RowForm):

@@ -100,6 +100,9 @@ class Application(Fact):
     country = models.CharField(_("country"), max_length=2, default="CN")
     registration_no = models.CharField(_("registration number"), max_length=64, blank=True)
     licence_until = models.DateField(_("licence valid until"), null=True)
+    licence_long_term = models.BooleanField(
+        _("licence without an end"), default=False, db_default=False
+    )
     industry = models.ForeignKey(
         Industry, models.PROTECT, related_name="+", null=True, verbose_name=_("industry")
     )
@@ -113,6 +116,7 @@ class Application(Fact):
         models.CharField(max_length=20), verbose_name=_("products asked for"), default=list
     )
     filing_no = models.CharField(_("licence or filing number"), max_length=64, blank=True)
+    filing_until = models.DateField(_("filing valid until"), null=True)
     schedule = models.CharField(_("settlement schedule"), max_length=12, default="T1")
     reviewed_by_whom = models.CharField(_("who reviews"), max_length=8, choices=Bearer, blank=True)
     settled_by_whom = models.CharField(_("who settles"), max_length=8, choices=Bearer, blank=True)

@@ -50,6 +50,10 @@ class ApplicationOwner(Fact):
     identity_no = EncryptedTextField(_("identity number"), null=True)
     identity_hash = models.BinaryField(_("look-up hash"), max_length=32, null=True)
     identity_masked = models.CharField(_("identity number"), max_length=40, blank=True)
+    identity_until = models.DateField(_("identity document valid until"), null=True)
+    identity_long_term = models.BooleanField(
+        _("identity document without an end"), default=False, db_default=False
+    )
     legal_representative = models.BooleanField(_("legal representative"), default=False)
     source_of_funds = models.CharField(
         _("source of funds"), max_length=9, choices=Funds, blank=True

@@ -21,10 +21,10 @@ from merchants.models import (
 
 # Fields of the form that are frozen as they are; secret numbers come masked and by keyed hash.
 PLAIN: Final = (
-    "name", "country", "registration_no", "licence_until", "region", "city", "address",
-    "contract_type", "contract_until", "products", "filing_no", "schedule", "reviewed_by_whom",
-    "settled_by_whom", "loss_borne_by", "account_kind", "account_holder", "bank_name", "bank_code",
-    "currency",
+    "name", "country", "registration_no", "licence_until", "licence_long_term", "region",
+    "city", "address", "contract_type", "contract_until", "products", "filing_no", "filing_until",
+    "schedule", "reviewed_by_whom", "settled_by_whom", "loss_borne_by", "account_kind",
+    "account_holder", "bank_name", "bank_code", "currency",
 )  # fmt: skip
 # What a list or a page never needs: bytes, ciphertext.
 _HEAVY: Final = ("content", "preview")
@@ -78,6 +78,8 @@ def content(of: Whole) -> dict[str, Any]:
                 "share_percent": owner.share_percent,
                 "identity_kind": owner.identity_kind,
                 "identity_no": _secret(owner.identity_masked, owner.identity_hash),
+                "identity_until": owner.identity_until,
+                "identity_long_term": owner.identity_long_term,
                 "legal_representative": owner.legal_representative,
                 "source_of_funds": owner.source_of_funds,
             }

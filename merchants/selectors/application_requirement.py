@@ -43,9 +43,10 @@ def requirements(of: Whole, *, today: date) -> list[Requirement]:
     return [
         *_profile(of),
         *_licence(of, today),
+        *_contract(of, today),
         *_products(of),
         *_account(of),
-        *_owners(of.owners),
+        *_owners(of.owners, today),
         *_people_and_places(of),
         *_papers(of),
         *_deadline(of.application),
@@ -91,24 +92,49 @@ def _profile(of: Whole) -> Iterator[Requirement]:
 
 
 def _licence(of: Whole, today: date) -> Iterator[Requirement]:
-    until = of.application.licence_until
-    if until is None:
+    row = of.application
+    if row.licence_until is None and not row.licence_long_term:
         yield _missing("licence_until", _("Say until when the licence is valid."))
-    elif until < today:
-        yield Requirement(
+    else:
+        yield from _ends(
             "licence_until",
+            row.licence_until,
+            today,
             _("The licence has expired."),
-            _("Cannot be submitted or approved."),
-            until,
+            _("The licence expires soon; ask for the new one."),
         )
+
+
+def _ends(
+    path: str, until: date | None, today: date, over: str, soon: str
+) -> Iterator[Requirement]:
+    """Refuse a paper whose last day is past, and warn of one whose day is near."""
+    if until is None:
+        return
+    if until < today:
+        yield Requirement(path, over, _("Cannot be submitted or approved."), until)
     elif until <= today + WARN_AHEAD:
         yield Requirement(
-            "licence_until",
-            _("The licence expires soon; ask for the new one."),
-            _("Cannot be approved after that day."),
-            until,
-            blocking=False,
+            path, soon, _("Cannot be approved after that day."), until, blocking=False
         )
+
+
+def _contract(of: Whole, today: date) -> Iterator[Requirement]:
+    row = of.application
+    yield from _ends(
+        "contract_until",
+        row.contract_until,
+        today,
+        _("The contract has ended."),
+        _("The contract ends soon; sign the next one."),
+    )
+    yield from _ends(
+        "filing_until",
+        row.filing_until,
+        today,
+        _("The prepaid licence or filing has expired."),
+        _("The prepaid licence or filing expires soon; ask for the new one."),
+    )
 
 
 def _products(of: Whole) -> Iterator[Requirement]:
@@ -144,7 +170,7 @@ def _account(of: Whole) -> Iterator[Requirement]:
             yield _missing(name, _("Missing: %(what)s") % {"what": _label(name)})
 
 
-def _owners(owners: object) -> Iterator[Requirement]:
+def _owners(owners: object, today: date) -> Iterator[Requirement]:
     rows = list(owners)  # type: ignore[call-overload]
     by_line = {owner.line_no: owner for owner in rows}
     direct = sum((o.share_percent or Decimal(0) for o in rows if o.through_no is None), Decimal(0))
@@ -157,10 +183,12 @@ def _owners(owners: object) -> Iterator[Requirement]:
     if sum(owner.legal_representative for owner in rows) != 1:
         yield _missing("owners", _("Mark one person as the legal representative."))
     for owner in rows:
-        yield from _owner(owner, by_line, rows)
+        yield from _owner(owner, by_line, rows, today)
 
 
-def _owner(owner: Owner, by_line: dict[int, Owner], rows: list[Owner]) -> Iterator[Requirement]:
+def _owner(
+    owner: Owner, by_line: dict[int, Owner], rows: list[Owner], today: date
+) -> Iterator[Requirement]:
     path = f"owners.{owner.line_no}"
     matters = effective_share(owner, by_line) >= BENEFICIAL_PERCENT
     if owner.kind == Owner.Kind.COMPANY:
@@ -177,6 +205,19 @@ def _owner(owner: Owner, by_line: dict[int, Owner], rows: list[Owner]) -> Iterat
         yield _missing(f"{path}.identity_no", _("Give the identity number."))
     if matters and not owner.source_of_funds:
         yield _missing(f"{path}.source_of_funds", _("Say where the owner's money comes from."))
+    if not matters and not owner.legal_representative:
+        return
+    if owner.identity_until is None and not owner.identity_long_term:
+        yield _missing(
+            f"{path}.identity_until", _("Say until when the identity document is valid.")
+        )
+    yield from _ends(
+        f"{path}.identity_until",
+        owner.identity_until,
+        today,
+        _("The identity document has expired."),
+        _("The identity document expires soon; ask for the new one."),
+    )
 
 
 def _people_and_places(of: Whole) -> Iterator[Requirement]:

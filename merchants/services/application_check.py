@@ -152,6 +152,11 @@ def _country(text: str) -> str:
     return text
 
 
+def either_or() -> str:
+    """Say that a paper has a last day or none, not both."""
+    return _("A last day or no end, not both.")
+
+
 def profile(values: Mapping[str, Any]) -> tuple[dict[str, Any], Problems]:
     """
     Return the given fields of the form in their one form, and what is wrong with the others.
@@ -180,4 +185,7 @@ def profile(values: Mapping[str, Any]) -> tuple[dict[str, Any], Problems]:
     if unknown:
         del good["products"]
         problems["products"] = _("There is no such product.")
+    if good.get("licence_long_term") and good.get("licence_until"):
+        good["licence_until"] = None
+        problems["licence_until"] = either_or()
     return good, problems

@@ -20,8 +20,8 @@ from merchants.services import application_check
 from merchants.services.application_check import Problems
 
 _OWNER: Final = (
-    "through_no", "kind", "name", "share_percent", "identity_kind", "legal_representative",
-    "source_of_funds",
+    "through_no", "kind", "name", "share_percent", "identity_kind", "identity_until",
+    "identity_long_term", "legal_representative", "source_of_funds",
 )  # fmt: skip
 
 
@@ -41,6 +41,9 @@ def save_owners(application: Application, rows: Sequence[Mapping[str, Any]]) -> 
         for name in _OWNER:
             if name in row:
                 setattr(owner, name, row[name])
+        if owner.identity_long_term and owner.identity_until:
+            owner.identity_until = None
+            problems[f"owners.{owner.line_no}.identity_until"] = application_check.either_or()
         try:
             _secret(
                 owner,

@@ -42,7 +42,7 @@ def make(*, entered_by: User, at: datetime) -> None:
         revision=0,
         maker=entered_by,
         profile=_profile(at),
-        owners=[_owner()],
+        owners=[_owner(at)],
         contacts=[
             {"line_no": 1, "role": "OWNER", "name": "林晓", "email": "lin.xiao@example.com",
              "phone": "13900000000"}
@@ -85,7 +85,7 @@ def _profile(at: datetime) -> dict[str, Any]:
     }
 
 
-def _owner() -> dict[str, Any]:
+def _owner(at: datetime) -> dict[str, Any]:
     body = "33010219900101001"
     return {
         "line_no": 1,
@@ -95,6 +95,7 @@ def _owner() -> dict[str, Any]:
         "share_percent": Decimal(100),
         "identity_kind": "RESIDENT",
         "identity_no": body + ric.calc_check_digit(f"{body}0"),
+        "identity_until": clock.business_date(at + timedelta(days=2400)),
         "legal_representative": True,
         "source_of_funds": "BUSINESS",
     }

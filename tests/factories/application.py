@@ -50,6 +50,7 @@ OWNER: dict[str, Any] = {
     "share_percent": Decimal("100"),
     "identity_kind": "RESIDENT",
     "identity_no": IDENTITY,
+    "identity_until": date(2033, 5, 31),
     "legal_representative": True,
     "source_of_funds": "BUSINESS",
 }
