@@ -9,6 +9,7 @@ from foundation.services import (
     approval,
     file_export,
     file_import,
+    guess_count,
     idempotency,
     notice,
     outbox,
@@ -70,3 +71,9 @@ def expire_files(**_: object) -> None:
 def mail_password_reset(*, user_id: str, **_: object) -> None:
     """Send the link for a new sign-in password; nothing where there is nobody."""
     password_reset.mail_link(user_id=user_id)
+
+
+@shared_task(name="foundation.purge_guess_counts")
+def purge_guess_counts(**_: object) -> None:
+    """Forget wrong sign-in passwords that count for nothing any more; daily."""
+    guess_count.purge(at=clock.now())

@@ -284,6 +284,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },
+    "forget old guesses": {
+        "task": "foundation.purge_guess_counts",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
     "forget what the outbox did long ago": {
         "task": "foundation.purge_outbox",
         "schedule": 24 * 3600.0,

@@ -6,6 +6,7 @@ from foundation.models.delegation import Delegation
 from foundation.models.fact import Fact, FactForeignKey
 from foundation.models.file_export import FileExport, FileExportPart
 from foundation.models.file_import import FileImport
+from foundation.models.guess_count import GuessCount
 from foundation.models.idempotency import IdempotencyKey
 from foundation.models.job import Job
 from foundation.models.outbox import OutboxMessage
@@ -26,6 +27,7 @@ __all__ = [
     "FileExport",
     "FileExportPart",
     "FileImport",
+    "GuessCount",
     "History",
     "IdempotencyKey",
     "Job",

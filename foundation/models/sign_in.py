@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -62,3 +65,8 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.signed_in_at}"
+
+    @staticmethod
+    def device_hash_of(user_id: uuid.UUID, device_token: str) -> bytes:
+        """Return what is stored of a browser's cookie, for this account alone."""
+        return hashlib.sha256(user_id.bytes + device_token.encode()).digest()

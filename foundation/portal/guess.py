@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
+from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext as _
+
+from foundation import clock
+from foundation.portal.session import DEVICE_COOKIE
+from foundation.services import guess_count as guess_counts
 
 T = TypeVar("T")
 _LOCK_NOT_AVAILABLE = "55P03"
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('foundation.guess:' || %s, 0))"
 
 
-def one_by_one(username: str, guess: Callable[[], T]) -> T:
+def one_by_one(request: HttpRequest, username: str, guess: Callable[[], T]) -> T:
     """
     Return what the guess returns, with every other guess at this account waiting meanwhile.
 
     Without this a hundred guesses sent at once are all compared before the first failure counts.
-    A refusal by ValidationError keeps what was counted; so is it refused when the wait is too long.
-    Rule: SIG-11 (docs/rules/sign_in.md).
+    A refusal by ValidationError is a wrong guess and keeps what was counted; so is it refused when
+    the wait is too long, and when too many were wrong, from whatever addresses.
+    Rule: SIG-13, SIG-14 (docs/rules/sign_in.md).
     """
     refusal: ValidationError | None = None
     with transaction.atomic():
         _wait(username)
         try:
-            return guess()
+            return _counted(request, username, guess)
         except ValidationError as refused:
             refusal = refused
     raise refusal
@@ -44,14 +52,47 @@ def is_right(request: HttpRequest, *, username: str, password: str) -> bool:
     typed = request.POST
     request.POST = QueryDict()
     try:
-        return one_by_one(
-            username,
-            lambda: authenticate(request, username=username, password=password) is not None,
-        )
+        return one_by_one(request, username, lambda: _compared(request, username, password))
     except ValidationError:
         return False
     finally:
         request.POST = typed
+
+
+def _compared(request: HttpRequest, username: str, password: str) -> bool:
+    if authenticate(request, username=username, password=password) is None:
+        raise ValidationError(_("The password is not right."))
+    return True
+
+
+def _counted(request: HttpRequest, username: str, guess: Callable[[], T]) -> T:
+    """Guess, unless it is locked for this device; count what came of it."""
+    if not AxesProxyHandler.is_allowed(request, {"username": username}):
+        return guess()  # refused by the address's own lock: nothing is compared, nothing counted
+    at, token = clock.now(), request.COOKIES.get(DEVICE_COOKIE, "")
+    key = guess_counts.key_of(username=username, device_token=token)
+    until = guess_counts.locked_until(key=key, at=at)
+    if until is not None:
+        raise _locked(request, until)
+    try:
+        found = guess()
+    except ValidationError:
+        until = guess_counts.wrong(key=key, username=username, at=at)
+        if until is not None:
+            raise _locked(request, until) from None
+        raise
+    guess_counts.right(key=key)
+    return found
+
+
+def _locked(request: HttpRequest, until: datetime) -> ValidationError:
+    """Let the answer be the page of the lock, as for one address (AXES_LOCKOUT_CALLABLE)."""
+    request.axes_locked_out = True  # type: ignore[attr-defined]
+    request.guess_locked_until = until  # type: ignore[attr-defined]
+    return ValidationError(
+        _("Too many wrong passwords: locked until %(until)s.")
+        % {"until": f"{timezone.localtime(until):%Y-%m-%d %H:%M}"}
+    )
 
 
 def _wait(username: str) -> None:
@@ -69,5 +110,9 @@ class GuessedOneByOne(AuthenticationForm):
     """A sign-in form whose check waits for the other guesses at the same account."""
 
     def clean(self) -> dict[str, Any]:
-        """Check name and password in turn."""
-        return one_by_one(self.cleaned_data.get("username", ""), super().clean)
+        """Check name and password in turn; one of them alone is no guess."""
+        username = self.cleaned_data.get("username")
+        if not username or not self.cleaned_data.get("password"):
+            return super().clean()
+        assert self.request is not None
+        return one_by_one(self.request, username, super().clean)

@@ -101,7 +101,11 @@ def locked_out(
     return render(
         request,
         "portal/foundation/locked.html",
-        {"hours": settings.AXES_COOLOFF_TIME, "language": translation.get_language()},
+        {
+            "hours": settings.AXES_COOLOFF_TIME,
+            "until": getattr(request, "guess_locked_until", None),
+            "language": translation.get_language(),
+        },
         status=429,
     )
 

@@ -17,6 +17,7 @@ from foundation import actor
 from foundation.models import SignIn, User
 from foundation.selectors import password_reset as selectors
 from foundation.selectors.house import house_id
+from foundation.services import guess_count as guess_counts
 from foundation.services import mail, outbox
 from foundation.services import second_factor as second_factors
 from foundation.services import sign_in as sign_ins
@@ -97,4 +98,5 @@ def reset(*, token: str, password: str, at: datetime) -> User:
         user.save(update_fields=["password"])
         second_factors.record(user, selectors.ACTION)
         sign_ins.end_all(user=user, why=SignIn.Ended.PASSWORD, at=at)
+        guess_counts.forget(username=user.username)
     return user

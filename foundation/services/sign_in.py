@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ def open_session(
 
     `factor` is the kind of the second step, "" for none. Rule: SIG-7, SIG-8.
     """
-    device_hash = hashlib.sha256(user.pk.bytes + arrival.device_token.encode()).digest()
+    device_hash = SignIn.device_hash_of(user.pk, arrival.device_token)
     network = network_of(arrival.address)
     before = SignIn.objects.filter(user=user)
     with transaction.atomic():

@@ -14,6 +14,7 @@ from config.errors import DomainError, NotFound
 from foundation import actor
 from foundation.models import User
 from foundation.services import audit
+from foundation.services import guess_count as guess_counts
 from merchants.services import house
 
 
@@ -67,6 +68,7 @@ def ensure(
         if user is not None:
             user.set_password(password)
             user.save(update_fields=["password"])
+            guess_counts.forget(username=username)
             _record(user, "account.rotate")
             return SignIn(user, created=False, password=password)
         user = User(

@@ -24,6 +24,7 @@ WHY_NOT = {
     "foundation.FileExport": "carries actor and request id; each step is an audit event",
     "foundation.FileExportPart": "the file of an export, deleted when its time is over",
     "foundation.FileImport": "carries actor and request id; frozen, each step is an audit event",
+    "foundation.GuessCount": "counters of wrong sign-in passwords, which each sign-in moves",
     "foundation.History": "the trail itself: append-only, and the product may only read it",
     "foundation.IdempotencyKey": _MACHINE,
     "foundation.Job": _MACHINE,

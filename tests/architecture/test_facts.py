@@ -16,6 +16,7 @@ REFERENCE = {
     "foundation.ApprovalPolicy",
     "foundation.BusinessDay",
     "foundation.Delegation",
+    "foundation.GuessCount",
     "foundation.History",
     "foundation.Job",
     "foundation.Person",

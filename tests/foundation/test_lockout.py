@@ -1,20 +1,24 @@
-"""Five wrong sign-in passwords lock both doors, in parallel too; there is no default way in."""
+"""Wrong sign-in passwords lock both doors, however many at once and from however many places."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test import Client
 
-from foundation.models import User
+from foundation import clock
+from foundation.models import AuditEvent, GuessCount, User
+from foundation.services import guess_count as guess_counts
 from merchants.models import ApiKey, Membership
+from merchants.services import account as accounts
 from tests.databases import url
 from tests.factories import portal
 from tests.factories.foundation import UserFactory
@@ -27,6 +31,7 @@ AT_ONCE = 12
 @pytest.fixture(autouse=True)
 def _axes(settings: Any) -> None:
     settings.AXES_ENABLED = True
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # many guesses
 
 
 def account(door: str) -> User:
@@ -133,3 +138,139 @@ class TestNoDefaultWayIn:
         for user in users:
             for guess in ("", "admin", "password", "changeme", "123456", user.username):
                 assert not user.check_password(guess)
+
+
+def guess(door: str, user: User, number: int, client: Client | None = None) -> int:
+    """Give a wrong password from an address of its own."""
+    sent = {"username": user.username, "password": f"not it {number}"}
+    address = f"192.0.{2 + number // 200}.{number % 200 + 1}"
+    return (client or Client()).post(DOORS[door], sent, REMOTE_ADDR=address).status_code
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("door", DOORS)
+class TestManyAddresses:
+    def test_lock_every_browser_the_account_does_not_know(self, door: str) -> None:
+        user = account(door)
+        answers = [guess(door, user, number) for number in range(20)]
+
+        assert answers == [200] * 19 + [429]
+        assert knock(door, user, portal.PASSWORD, REMOTE_ADDR="203.0.113.9") == 429
+        assert AuditEvent.objects.filter(action="sign_in.lock", object_id=str(user.pk)).count() == 1
+
+    def test_do_not_lock_the_owners_own_browser(self, door: str) -> None:
+        user, own = account(door), Client()
+        sent = {"username": user.username, "password": portal.PASSWORD}
+        assert own.post(DOORS[door], sent).status_code == 302
+        own.cookies.pop("sessionid")
+        for number in range(25):
+            guess(door, user, number)
+
+        assert knock(door, user, portal.PASSWORD, REMOTE_ADDR="203.0.113.9") == 429
+        assert own.post(DOORS[door], sent).status_code == 302
+
+    def test_a_browser_of_another_account_is_not_known(self, door: str) -> None:
+        user, other, browser = account(door), account(door), Client()
+        sent = {"username": other.username, "password": portal.PASSWORD}
+        browser.post(DOORS[door], sent)
+        browser.cookies.pop("sessionid")
+        for number in range(20):
+            guess(door, user, number)
+
+        sent["username"] = user.username
+        assert browser.post(DOORS[door], sent).status_code == 429
+
+    def test_a_known_browser_has_a_bound_of_its_own(self, door: str) -> None:
+        user, own = account(door), Client()
+        own.post(DOORS[door], {"username": user.username, "password": portal.PASSWORD})
+        own.cookies.pop("sessionid")
+        answers = [guess(door, user, number, own) for number in range(20)]
+
+        assert answers == [200] * 19 + [429]
+        assert knock(door, user, portal.PASSWORD, REMOTE_ADDR="203.0.113.9") == 302
+
+    def test_lock_longer_each_time_up_to_a_day(
+        self, door: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        user, at = account(door), clock.now()
+        monkeypatch.setattr(clock, "now", lambda: at)
+        hours, number = [], 0
+        for _lock in range(7):
+            while guess(door, user, number) != 429:
+                number += 1
+            until = GuessCount.objects.get().locked_until
+            hours.append((until - at) / timedelta(hours=1))
+            at = until
+            number += 1
+
+        assert hours == [1, 2, 4, 8, 16, 24, 24]
+        assert number == 20 + 6 * 5
+        assert knock(door, user, portal.PASSWORD, REMOTE_ADDR="203.0.113.9") == 302
+        assert not GuessCount.objects.exists()
+
+    def test_a_name_without_an_account_answers_alike(self, door: str) -> None:
+        nobody = User(username="nobody")
+        answers = [guess(door, nobody, number) for number in range(21)]
+
+        assert answers == [200] * 19 + [429] * 2
+
+    def test_a_form_without_password_begins_nothing_anew(self, door: str) -> None:
+        user = account(door)
+        for number in range(20):
+            Client().post(DOORS[door], {"username": user.username}, REMOTE_ADDR="203.0.113.9")
+            guess(door, user, number)
+
+        assert knock(door, user, portal.PASSWORD, REMOTE_ADDR="203.0.113.9") == 429
+
+    def test_an_address_that_is_locked_counts_no_further(self, door: str) -> None:
+        user = account(door)
+        for _ in range(30):
+            knock(door, user, "not it")
+
+        assert GuessCount.objects.get().failed_count == 5
+
+    def test_are_forgotten_after_seven_quiet_days(self, door: str) -> None:
+        user, at = account(door), clock.now()
+        for number in range(19):
+            guess(door, user, number)
+        GuessCount.objects.update(failed_at=at - timedelta(days=7, seconds=1))
+
+        assert guess(door, user, 19) == 200
+        assert guess_counts.purge(at=at) == 0
+        assert guess_counts.purge(at=at + timedelta(days=8)) == 1
+
+    def test_end_with_a_new_password(self, door: str) -> None:
+        user = account(door)
+        for number in range(20):
+            guess(door, user, number)
+        made = accounts.ensure(username=user.username, staff=user.is_staff, rotate=True)
+
+        assert knock(door, user, made.password, REMOTE_ADDR="203.0.113.9") == 302
+
+
+@pytest.mark.parametrize("door", DOORS)
+class TestManyAddressesAtOnce:
+    def test_have_no_more_than_twenty_compared(
+        self, cloned_db: str, together: Any, compared: list[str], door: str
+    ) -> None:
+        user = account(door)
+        for number in range(14):
+            guess(door, user, number)
+        compared.clear()
+
+        answers = together(AT_ONCE, lambda number: guess(door, user, 100 + number))
+
+        assert len(compared) == 6
+        assert sorted(answers) == [200] * 5 + [429] * (AT_ONCE - 5)
+
+
+@pytest.mark.django_db
+class TestTheDatabase:
+    @pytest.mark.parametrize(
+        "broken", ["failed_count = 20", "locks = 1", "locked_until = now()", "locks = -1"]
+    )
+    def test_refuses_a_count_beyond_its_bound(self, broken: str) -> None:
+        GuessCount.objects.create(key="k", failed_at=clock.now())
+
+        with pytest.raises(IntegrityError), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE foundation_guess_count SET {broken}")
