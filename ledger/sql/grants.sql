@@ -22,6 +22,7 @@ BEGIN
   GRANT INSERT ON ledger_account, ledger_entry, ledger_posting, ledger_posting_line, ledger_hold
      TO countinghouse_writer;
   GRANT UPDATE ON ledger_account, ledger_hold TO countinghouse_writer;
+  GRANT USAGE ON SEQUENCE ledger_account_id_seq TO countinghouse_writer;
   REVOKE ALL ON ledger_intake_posting, ledger_intake_line, ledger_intake_hold, ledger_intake_entry
     FROM countinghouse_product;
   GRANT SELECT, INSERT ON ledger_intake_posting, ledger_intake_line, ledger_intake_hold

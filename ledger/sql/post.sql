@@ -9,7 +9,10 @@ SET search_path = pg_catalog, pg_temp AS $$
     FROM public.ledger_accounting_day d
 $$;
 
--- Make the slices that are missing, set-based; safe to race.
+-- Make the slices that are missing, set-based; safe to race. Accounts are locked in ascending id,
+-- and the one that most entries share should be locked last: who waits for it then waits for less.
+-- That is a merchant's only account of a kind, not one of its slices by channel, so accounts
+-- without a reference have ids beyond those with one (LG-12).
 CREATE OR REPLACE FUNCTION ledger_open_accounts(
   p_merchant_ids bigint[], p_kinds text[], p_currencies text[], p_ref_kinds text[], p_ref_ids text[]
 ) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -26,18 +29,22 @@ BEGIN
     RAISE EXCEPTION 'ledger.account_refused' USING ERRCODE = 'LG012', DETAIL = json_build_object(
       'merchant', v_bad.merchant_id, 'kind', v_bad.kind)::text;
   END IF;
-  INSERT INTO public.ledger_account (merchant_id, kind, currency, ref_kind, ref_id, normal_side,
-                                     never_negative, balance, held, seq, opened_at)
-  SELECT DISTINCT w.merchant_id, k.kind, w.currency, w.ref_kind, w.ref_id, k.normal_side,
-         k.never_negative, 0, 0, 0, clock_timestamp()
-    FROM unnest(p_merchant_ids, p_kinds, p_currencies, p_ref_kinds, p_ref_ids)
-         AS w (merchant_id, kind, currency, ref_kind, ref_id)
-    JOIN public.ledger_account_kind k ON k.kind = w.kind
-   WHERE NOT EXISTS (
-           SELECT FROM public.ledger_account a
-            WHERE a.merchant_id = w.merchant_id AND a.kind = w.kind AND a.currency = w.currency
-              AND a.ref_kind = w.ref_kind AND a.ref_id = w.ref_id)
-   ORDER BY 1, 2, 3, 4, 5
+  INSERT INTO public.ledger_account (id, merchant_id, kind, currency, ref_kind, ref_id,
+                                     normal_side, never_negative, balance, held, seq, opened_at)
+  SELECT nextval('public.ledger_account_id_seq')
+         + CASE WHEN missing.ref_id = '' THEN 1000000000000 ELSE 0 END,
+         missing.*, 0, 0, 0, clock_timestamp()
+    FROM (
+      SELECT DISTINCT w.merchant_id, k.kind, w.currency, w.ref_kind, w.ref_id, k.normal_side,
+             k.never_negative
+        FROM unnest(p_merchant_ids, p_kinds, p_currencies, p_ref_kinds, p_ref_ids)
+             AS w (merchant_id, kind, currency, ref_kind, ref_id)
+        JOIN public.ledger_account_kind k ON k.kind = w.kind
+       WHERE NOT EXISTS (
+               SELECT FROM public.ledger_account a
+                WHERE a.merchant_id = w.merchant_id AND a.kind = w.kind AND a.currency = w.currency
+                  AND a.ref_kind = w.ref_kind AND a.ref_id = w.ref_id)
+       ORDER BY 1, 2, 3, 4, 5) AS missing
   ON CONFLICT (merchant_id, kind, currency, ref_kind, ref_id) DO NOTHING;
 END $$;
 
@@ -188,6 +195,15 @@ BEGIN
     v_moments[v_i] := v_posted_at;
   END LOOP;
 
+  IF v_count = 2 THEN  -- as below, without a set to be made of arrays
+    INSERT INTO public.ledger_posting (merchant_id, entry_id, account_id, account_kind, currency,
+           operation, side, amount_minor, seq, balance_after, posted_at)
+    VALUES (p_merchant_id, v_entry, p_account_ids[1], v_kinds[1], v_currencies[1],
+            p_operations[1], p_sides[1], p_amounts[1], v_seqs[1], v_balances[1], v_moments[1]),
+           (p_merchant_id, v_entry, p_account_ids[2], v_kinds[2], v_currencies[2],
+            p_operations[2], p_sides[2], p_amounts[2], v_seqs[2], v_balances[2], v_moments[2]);
+    RETURN v_entry;
+  END IF;
   INSERT INTO public.ledger_posting (merchant_id, entry_id, account_id, account_kind, currency,
          operation, side, amount_minor, seq, balance_after, posted_at)
   SELECT p_merchant_id, v_entry, w.account_id, w.kind, w.currency, w.operation, w.side, w.amount,
