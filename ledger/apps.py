@@ -15,6 +15,7 @@ class LedgerConfig(AppConfig):
         """Register the invariants that `verify` asks of the ledger, and the portal's statement."""
         from foundation.registries import (
             MenuEntry,
+            append_only_tables,
             cause_names,
             invariant_checks,
             lifecycle_listeners,
@@ -24,6 +25,8 @@ class LedgerConfig(AppConfig):
         from ledger.services import account
 
         lifecycle_listeners.register("ledger.account", account.on_merchant_approved)
+        lifecycle_listeners.register("ledger.closing", account.on_merchants_closed)
+        append_only_tables.register("ledger", ("ledger_account_step",))
 
         invariant_checks.register("I1", invariants.balanced_entries)
         invariant_checks.register("I2", invariants.balanced_books)
@@ -31,6 +34,7 @@ class LedgerConfig(AppConfig):
         invariant_checks.register("I4", guard_invariants.guarded_history)
         invariant_checks.register("I5", invariants.single_causes)
         invariant_checks.register("I6", invariants.resolved_holds)
+        invariant_checks.register("L1", invariants.closed_accounts)
         cause_names.register("reversal", pgettext_lazy("cause", "reversal"))
         menu_entries.register(
             "portal.statement",

@@ -256,6 +256,23 @@ _SOURCES: Final = {
     "channel_receivable": _ACQUIRING,
 }
 
+# What must be empty before a merchant is closed, and is closed with it (LG-13). What the channels
+# owe us, our income and our costs stay open in its book.
+ENDING: Final = (
+    "merchant_pending",
+    "merchant_available",
+    "merchant_reserve",
+    "merchant_debt",
+    "merchant_margin",
+    "prepaid_card",
+    "customer_deposit",
+    "issuer_prefunded",
+    "payout_in_transit",
+    "fee_receivable",
+    "disputed_receivable",
+    "suspense",
+)
+
 
 class Cell(NamedTuple):
     """One row of the ability table."""

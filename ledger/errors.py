@@ -155,6 +155,37 @@ class InsufficientAvailableBalance(LedgerRefusal):
         }
 
 
+class AccountNotEmpty(LedgerRefusal):
+    """Something stands in an account, or is held there, that should be closed."""
+
+    code = "account_not_empty"
+    token = "ledger.account_not_empty"
+
+    @classmethod
+    def message(cls, details: dict[str, Any]) -> str:
+        balance = Money(int(details["balance"]), details["currency"])
+        return _("Account %(account)s is not empty: %(balance)s. It cannot be closed.") % {
+            "account": details["account"],
+            "balance": balance,
+        }
+
+
+class MerchantNotClosed(LedgerRefusal):
+    """The accounts of a merchant that is not CLOSED stay open. A bug."""
+
+    code = "merchant_not_closed"
+    http_status = 500
+    token = "ledger.merchant_not_closed"
+
+
+class MerchantClosed(LedgerRefusal):
+    """The accounts of a CLOSED merchant are opened by what comes late alone. A bug."""
+
+    code = "merchant_closed"
+    http_status = 500
+    token = "ledger.merchant_closed"
+
+
 class EntryConflict(LedgerRefusal):
     """The same cause made another entry before (I5)."""
 
@@ -195,6 +226,9 @@ _REFUSALS: tuple[type[LedgerRefusal], ...] = (
     InsufficientAvailableBalance,
     EntryConflict,
     AbilityRefused,
+    AccountNotEmpty,
+    MerchantNotClosed,
+    MerchantClosed,
 )
 
 _NUMBER_TOO_LARGE = "22003"

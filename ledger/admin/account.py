@@ -26,6 +26,7 @@ class AccountAdmin(KeysetAdmin):
         columns.money("balance_minor", _("balance")),
         columns.money("held_minor", _("held")),
         "posted_at",
+        "closed_at",
     )
     list_select_related = ("merchant", "kind")
     labels = {

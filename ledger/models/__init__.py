@@ -1,4 +1,4 @@
-from ledger.models.account import Ability, Account, AccountKind, Side, Subject
+from ledger.models.account import Ability, Account, AccountKind, AccountStep, Side, Subject
 from ledger.models.hold import Hold
 from ledger.models.journal import JournalEntry, Posting, PostingLine
 
@@ -6,6 +6,7 @@ __all__ = [
     "Ability",
     "Account",
     "AccountKind",
+    "AccountStep",
     "Hold",
     "JournalEntry",
     "Posting",

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from foundation.models import Fact
+from foundation.models import Fact, FactForeignKey
 from ledger.models import operation as operations
 
 
@@ -50,6 +50,7 @@ class AccountKind(models.Model):
     normal_side = models.CharField(max_length=2, choices=Side)
     never_negative = models.BooleanField()
     house_only = models.BooleanField()
+    ends_with_merchant = models.BooleanField(default=False)  # empty and closed when it is CLOSED
     name_zh = models.CharField(max_length=60)
     name_en = models.CharField(max_length=60)
 
@@ -112,6 +113,7 @@ class Account(Fact):
     seq = models.BigIntegerField(default=0)
     posted_at = models.DateTimeField(_("last posted at"), null=True)
     opened_at = models.DateTimeField(_("opened at"))
+    closed_at = models.DateTimeField(_("closed at"), null=True)
 
     class Meta:
         db_table = "ledger_account"
@@ -122,7 +124,39 @@ class Account(Fact):
                 fields=["merchant", "kind", "currency", "ref_kind", "ref_id"],
                 name="account_one_slice",
             ),
+            models.CheckConstraint(
+                condition=models.Q(closed_at=None) | models.Q(balance_minor=0, held_minor=0),
+                name="account_closed_is_empty",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.currency} {self.ref_id}".strip()
+
+
+class AccountStep(Fact):
+    """
+    One closing of an account with its merchant, or its opening again. Append-only.
+
+    `entry` is what came late and opened it; empty when the merchant's closing was taken up again.
+    """
+
+    class Step(models.TextChoices):
+        CLOSED = "CLOSED", pgettext_lazy("account", "closed")
+        REOPENED = "REOPENED", pgettext_lazy("account", "opened again")
+
+    account = FactForeignKey(Account, models.PROTECT, related_name="steps", db_index=False)
+    step = models.CharField(_("step"), max_length=8, choices=Step)
+    entry_id = models.BigIntegerField(_("entry"), null=True)
+    at = models.DateTimeField(_("at"))
+    actor = models.CharField(_("actor"), max_length=100)
+    request_id = models.CharField(_("request id"), max_length=64)
+
+    class Meta:
+        db_table = "ledger_account_step"
+        verbose_name = _("step of an account")
+        verbose_name_plural = _("steps of accounts")
+        indexes = [models.Index(fields=["merchant", "account", "id"], name="account_steps")]
+
+    def __str__(self) -> str:
+        return f"{self.get_step_display()} {self.at}"

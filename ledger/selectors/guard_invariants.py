@@ -33,19 +33,23 @@ SELECT NULL::bigint AS merchant_id, '' AS currency, g.tablename || ' ' || g.name
                ('ledger_posting_line', 'lines_sum', 'check_lines'),
                ('ledger_entry', 'has_postings', 'check_entry'),
                ('ledger_hold', 'resolved_once', 'check_hold_change'),
-               ('ledger_account', 'nature_kept', 'check_account_change'))
+               ('ledger_account', 'nature_kept', 'check_account_change'),
+               ('ledger_account', 'late_fact_reopens', 'reopen_for_late_fact'))
        AS g (tablename, name, function)
   LEFT JOIN pg_trigger t ON t.tgrelid = g.tablename::regclass AND t.tgname = g.name
   LEFT JOIN pg_proc f ON f.oid = t.tgfoid
  WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A') OR f.proname <> 'ledger_' || g.function
     OR coalesce(substring(pg_get_triggerdef(t.oid) FROM ' WHEN (.*) EXECUTE '), '')
        <> CASE g.name WHEN 'stamp' THEN '(((new.xid8 IS DISTINCT FROM pg_current_xact_id()) OR'
-          || ' (new.booked_at IS DISTINCT FROM transaction_timestamp())))' ELSE '' END
+          || ' (new.booked_at IS DISTINCT FROM transaction_timestamp())))'
+          WHEN 'late_fact_reopens'
+          THEN '(((old.closed_at IS NOT NULL) AND (new.seq <> old.seq)))' ELSE '' END
 UNION ALL
 SELECT NULL, '', c.tablename || ' ' || c.name, 'on', 'missing or not valid'
   FROM (VALUES ('ledger_account', 'account_nature_fk'),
                ('ledger_account', 'account_held_not_negative'),
                ('ledger_account', 'account_not_below_zero'),
+               ('ledger_account', 'account_closed_is_empty'),
                ('ledger_account', 'account_one_slice'), ('ledger_account', 'account_in_book'),
                ('ledger_entry', 'entry_of_this_transaction'),
                ('ledger_posting', 'posting_amount_positive'),
@@ -84,7 +88,7 @@ SELECT NULL::bigint AS merchant_id, '' AS currency, c.relname || ' for ' || r.ro
  WHERE c.oid IN ('ledger_entry'::regclass, 'ledger_posting'::regclass, 'ledger_account'::regclass,
                  'ledger_posting_line'::regclass, 'ledger_hold'::regclass,
                  'ledger_ability'::regclass, 'ledger_account_kind'::regclass,
-                 'ledger_accounting_day'::regclass)
+                 'ledger_accounting_day'::regclass, 'ledger_account_step'::regclass)
    AND CASE WHEN w.privilege IN ('INSERT', 'UPDATE')
             THEN has_any_column_privilege(r.oid, c.oid, w.privilege)
             ELSE has_table_privilege(r.oid, c.oid, w.privilege) END
@@ -170,6 +174,7 @@ _FILES: Final = (
     ("ledger", "triggers"),
     ("ledger", "post"),
     ("ledger", "bulk"),
+    ("ledger", "account_closing"),
     ("channels", "guards"),
 )
 _FUNCTION: Final = re.compile(

@@ -1,5 +1,5 @@
 """
-I1 to I6 of the money-safety rules, asked of the whole ledger by set-based SQL.
+I1 to I6 of the money-safety rules and L1 of our own, asked of the whole ledger by set-based SQL.
 
 I4 is in `guard_invariants`.
 """
@@ -178,6 +178,29 @@ SELECT h.merchant_id, h.currency, 'hold ' || h.id, 'a resolution that fits its s
     OR h.captured_minor > h.amount_minor"""
 
 
+# A closed account is empty, holds nothing and is of a merchant that is CLOSED; and whether an
+# account is closed follows from its last line.
+_L1: Final = """
+SELECT a.merchant_id, a.currency, a.kind || ' account ' || a.id AS subject,
+       concat_ws(', ', s.step, 'balance 0, no open hold, of a closed merchant') AS expected,
+       concat_ws(', ', CASE WHEN a.closed_at IS NULL THEN 'open' ELSE 'closed' END,
+                 'balance ' || a.balance, 'held ' || a.held, coalesce(h.many, 0) || ' open holds',
+                 m.status) AS found
+  FROM ledger_account a
+  LEFT JOIN merchants_merchant m ON m.id = a.merchant_id
+  LEFT JOIN LATERAL (
+         SELECT s.step FROM ledger_account_step s
+          WHERE s.merchant_id = a.merchant_id AND s.account_id = a.id
+          ORDER BY s.id DESC LIMIT 1) s ON true
+  LEFT JOIN LATERAL (
+         SELECT count(*) AS many FROM ledger_hold h
+          WHERE h.merchant_id = a.merchant_id AND h.account_id = a.id AND h.state = 'OPEN'
+            AND a.closed_at IS NOT NULL) h ON true
+ WHERE (a.closed_at IS NOT NULL) <> (s.step IS NOT DISTINCT FROM 'CLOSED')
+    OR (a.closed_at IS NOT NULL AND (a.balance <> 0 OR a.held <> 0 OR h.many > 0
+        OR m.status IS DISTINCT FROM 'CLOSED'))"""
+
+
 def findings(check: str, message: str, *statements: str) -> Iterator[Finding]:
     """Yield what statements of (merchant_id, currency, subject, expected, found) return."""
     for statement in statements:
@@ -223,3 +246,8 @@ def single_causes() -> Iterable[Finding]:
 def resolved_holds() -> Iterable[Finding]:
     """I6: a hold is captured by exactly the posting it names, or released, or open."""
     return findings("I6", "A hold and its resolution do not agree.", _I6)
+
+
+def closed_accounts() -> Iterable[Finding]:
+    """L1: a closed account is empty, holds nothing, and its merchant is closed (LG-13)."""
+    return findings("L1", "A closed account is not what closed means.", _L1)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
+from foundation import actor, sql
 from ledger import errors
+
+_ENDS: Final = {
+    "merchants.closed": "ledger_close_accounts",
+    "merchants.closing": "ledger_reopen_accounts",
+}
 
 
 class Slice(NamedTuple):
@@ -34,6 +40,23 @@ def on_merchant_approved(
             merchant_id=merchant_id,
             slices=[Slice(kind, payload["currency"]) for kind in kinds],
         )
+
+
+def on_merchants_closed(
+    *, event: str, merchant_ids: Sequence[int], payload: Mapping[str, Any]
+) -> None:
+    """
+    Close what ends with a merchant in the transaction that closes it; open it again when its
+    closing is taken up again. Raises AccountNotEmpty: something came since the reasons were asked.
+    Rule: LG-13 (docs/rules/ledger.md).
+    """
+    if event in _ENDS:
+        by = actor.current()
+        with errors.named():
+            sql.rows(
+                f"SELECT {_ENDS[event]}(%s::bigint[], %s, %s)",
+                [list(merchant_ids), by.name, by.request_id],
+            )
 
 
 def open_slice(

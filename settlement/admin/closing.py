@@ -40,6 +40,8 @@ _LISTS: Final = {
     "disputed": "settlement_withdrawal",
     "item": "settlement_item",
     "unpriced": "channels_unpriced",
+    "uncleared": "channels_payment",
+    "uncleared_refund": "channels_refund",
     "case": "settlement_payoutcase",
     "approval": "foundation_approval",
 }
@@ -77,12 +79,17 @@ def list_page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
     labels = dict(Merchant.Status.choices)
-    found = closing.leaving(limit=closing.MOST)
+    after = request.GET.get("after", "0")
+    behind = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
+    found = closing.leaving(after=behind, limit=closing.MOST + 1)
+    more = len(found) > closing.MOST
+    found = found[: closing.MOST]
     context = {
         **admin.site.each_context(request),
         "title": _("Closing of merchants"),
         "rows": [(row, labels[row.status]) for row in found],
-        "most": closing.MOST if len(found) == closing.MOST else None,
+        "first": behind > 0,
+        "next": found[-1].merchant_id if more else None,
     }
     return TemplateResponse(request, "admin/closings.html", context)
 

@@ -167,19 +167,17 @@ def frozen(user: User) -> Iterable[WorkItem]:
 
 def leaving(user: User) -> Iterable[WorkItem]:
     """Merchants that are being closed, and closed ones for whom something came late (MST-10)."""
-    found = closing.leaving()
-    if found:
-        dated = [one.since for one in found if one.since is not None]
-        late = sum(one.status == Merchant.Status.CLOSED for one in found)
+    found = closing.leaving_counted()
+    if found.many:
         yield WorkItem(
             title=_("Merchants are being closed"),
-            count=len(found),
-            oldest_at=min(dated, default=None),
+            count=found.many,
+            oldest_at=found.since,
             at_stake=(),
             url=reverse("admin:settlement_closings"),
             permission="settlement.view_due",
-            note=_("%(late)s closed, with something that came late") % {"late": late}
-            if late
+            note=_("%(late)s closed, with something that came late") % {"late": found.late}
+            if found.late
             else "",
         )
 

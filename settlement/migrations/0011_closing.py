@@ -9,7 +9,7 @@ from foundation import sql
 UNDO = """
 DROP TRIGGER merchant_nothing_left ON public.merchants_merchant;
 DROP FUNCTION public.settlement_closing_guard();
-DROP FUNCTION public.settlement_closing_reasons(bigint);
+DROP FUNCTION IF EXISTS public.settlement_closing_reasons(bigint);
 """
 
 

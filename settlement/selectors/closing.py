@@ -15,7 +15,7 @@ from foundation import sql
 from foundation.money import Money
 from ledger.models import AccountKind
 
-MOST: Final = 200  # merchants that one page shows
+MOST: Final = 100  # merchants that one page shows
 _BALANCE: Final = "balance:"
 _TITLES: Final[Mapping[str, str | Promise]] = {
     "hold": gettext_lazy("Money is held"),
@@ -24,13 +24,18 @@ _TITLES: Final[Mapping[str, str | Promise]] = {
     "disputed": gettext_lazy("Withdrawals are disputed"),
     "item": gettext_lazy("Settlement items are not closed"),
     "unpriced": gettext_lazy("Payments have no price"),
+    "uncleared": gettext_lazy("Payments are stored and not booked yet"),
+    "uncleared_refund": gettext_lazy("Refunds are stored and not booked yet"),
     "case": gettext_lazy("Payout cases are open"),
     "approval": gettext_lazy("Proposals wait for a decision"),
 }
 _WAYS: Final[Mapping[str, str | Promise]] = {
     "balance:merchant_pending": gettext_lazy("It is settled on its day."),
     "balance:merchant_available": gettext_lazy("The merchant withdraws it."),
-    "balance:merchant_debt": gettext_lazy("It is repaid from what is settled next."),
+    "balance:merchant_debt": gettext_lazy(
+        "It is repaid from what is settled next. When nothing more comes, the closing waits here:"
+        " only an approved adjustment can write it off, and nobody can do so on this page."
+    ),
     "balance:customer_deposit": gettext_lazy("The deposits are given back to the customers."),
     "balance:prepaid_card": gettext_lazy("The cards are spent or redeemed."),
     "balance:payout_in_transit": gettext_lazy("The channel's day file shows what was paid."),
@@ -40,24 +45,49 @@ _WAYS: Final[Mapping[str, str | Promise]] = {
     "disputed": gettext_lazy("Two persons decide what became of them."),
     "item": gettext_lazy("They end with their payout, or with the next try."),
     "unpriced": gettext_lazy("They wait for a fee."),
+    "uncleared": gettext_lazy("The next clearing books them."),
+    "uncleared_refund": gettext_lazy("The next clearing books them."),
     "case": gettext_lazy("A person says what came of them."),
     "approval": gettext_lazy("They are decided or withdrawn."),
 }
 _OF_ONE: Final = """
-SELECT reason, currency, amount_minor, many FROM settlement_closing_reasons(%s)
+SELECT reason, currency, amount_minor, many FROM settlement_closing_reasons(ARRAY[%s::bigint])
  ORDER BY reason, currency
 """
-# Who is being closed, and who is closed and has got something since.
+# Who is being closed, and who is closed and has got something since; every merchant's reasons in
+# one go, not one after the other.
 _LEAVING: Final = """
-SELECT m.id, m.merchant_no, m.name, m.status, t.at, r.reasons
-  FROM merchants_merchant m
-  LEFT JOIN merchants_merchant_transition t
-    ON t.merchant_id = m.id AND t.sequence = m.status_sequence
- CROSS JOIN LATERAL (
-   SELECT count(*) AS reasons FROM settlement_closing_reasons(m.id)) r
- WHERE m.status = 'CLOSING' OR (m.status = 'CLOSED' AND r.reasons > 0)
- ORDER BY m.id LIMIT %s
+WITH gone AS MATERIALIZED (
+  SELECT m.id, m.merchant_no, m.name, m.status, m.status_sequence FROM merchants_merchant m
+   WHERE m.status IN ('CLOSING', 'CLOSED') AND m.id > %(after)s
+), against AS MATERIALIZED (
+  SELECT r.merchant_id, count(*) AS reasons
+    FROM settlement_closing_reasons((SELECT array_agg(g.id) FROM gone g)) r GROUP BY r.merchant_id
+), leaving AS (
+  SELECT g.*, coalesce(a.reasons, 0) AS reasons
+    FROM gone g LEFT JOIN against a ON a.merchant_id = g.id
+   WHERE g.status = 'CLOSING' OR a.reasons > 0
+)
 """
+_PAGE: Final = (
+    _LEAVING
+    + """
+SELECT l.id, l.merchant_no, l.name, l.status, t.at, l.reasons
+  FROM leaving l
+  LEFT JOIN merchants_merchant_transition t
+    ON t.merchant_id = l.id AND t.sequence = l.status_sequence
+ ORDER BY l.id LIMIT %(limit)s
+"""
+)
+_COUNTED: Final = (
+    _LEAVING
+    + """
+SELECT count(*) AS many, count(*) FILTER (WHERE l.status = 'CLOSED') AS late, min(t.at) AS since
+  FROM leaving l
+  LEFT JOIN merchants_merchant_transition t
+    ON t.merchant_id = l.id AND t.sequence = l.status_sequence
+"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +113,15 @@ class Leaving:
     reasons: int
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many are leaving, how many of them closed with something late, and since when."""
+
+    many: int
+    late: int
+    since: datetime | None
+
+
 def reasons(*, merchant_id: int) -> list[Reason]:
     """Return every reason against closing a merchant for good; empty when there is none (MST-8)."""
     rows = sql.rows(_OF_ONE, [merchant_id])
@@ -100,14 +139,23 @@ def reasons(*, merchant_id: int) -> list[Reason]:
     ]
 
 
-def leaving(*, limit: int = MOST) -> list[Leaving]:
-    """Return who is being closed, and closed merchants for whom something came late (MST-10)."""
+def leaving(*, after: int = 0, limit: int = MOST) -> list[Leaving]:
+    """
+    Return who is being closed, and closed merchants for whom something came late (MST-10), by id
+    behind `after`.
+    """
     return [
         Leaving(
             row["id"], row["merchant_no"], row["name"], row["status"], row["at"], row["reasons"]
         )
-        for row in sql.rows(_LEAVING, [limit])
+        for row in sql.rows(_PAGE, {"after": after, "limit": limit})
     ]
+
+
+def leaving_counted() -> Counted:
+    """Return how many `leaving` has on all its pages."""
+    (row,) = sql.rows(_COUNTED, {"after": 0})
+    return Counted(**row)
 
 
 def _kind_names(kinds: Iterable[str]) -> dict[str, str]:

@@ -290,6 +290,8 @@ class TestTheFunctions:
         assert not [row["name"] for row in functions if row["public"]]
         assert {row["owner"] for row in definers} == {"countinghouse_writer"}
         assert {row["name"] for row in definers} == {
+            "ledger_close_accounts",
+            "ledger_reopen_accounts",
             "ledger_hold_open",
             "ledger_hold_open_bulk",
             "ledger_hold_release",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
 
 from foundation.models import Approval
 from foundation.registries import work_items
 from merchants.models import Merchant
+from settlement.selectors import closing as selectors
 from tests.factories import merchant_state
 from tests.factories import payout as make
 from tests.factories.foundation import UserFactory
@@ -142,3 +145,31 @@ class TestTheList:
         (queue,) = work_items.get("settlement.leaving")(user)
         assert (queue.count, queue.url) == (1, reverse(LIST))
         assert queue.note
+
+
+class TestManyAreLeaving:
+    def test_are_read_page_by_page_and_counted_whole(self, monkeypatch):
+        monkeypatch.setattr(selectors, "MOST", 2)
+        made = [MerchantFactory() for _ in range(5)]
+        for one in made:
+            merchant_state.stand(one.pk, "CLOSING")
+        numbers = [one.merchant_no for one in made]
+        client, found = door("operator", "en"), []
+
+        address: str | None = reverse(LIST)
+        while address:
+            shown = client.get(address).content.decode()
+            found.append([number for number in numbers if number in shown])
+            onward = re.search(r'rel="next" href="([^"]+)"', shown)
+            address = reverse(LIST) + onward[1] if onward else None
+
+        assert found == [numbers[:2], numbers[2:4], numbers[4:]]
+        assert selectors.leaving_counted().many == 5
+
+    @pytest.mark.parametrize("after", ["x", "-1", "9" * 40, "²"])
+    def test_an_odd_place_is_the_first_page(self, merchant, after):
+        merchant_state.stand(merchant.pk, "CLOSING")
+
+        answer = door("operator").get(reverse(LIST), {"after": after})
+
+        assert merchant.merchant_no in answer.content.decode()

@@ -22,7 +22,7 @@ from settlement.services import payout as payouts
 from settlement.services import payout_case as cases
 from settlement.services import standing_instruction as instructions
 from settlement.services import withdrawal as withdrawals
-from tests.factories import merchant_state
+from tests.factories import channels, merchant_state
 from tests.factories import payout as make
 from tests.factories import settlement as dues
 from tests.factories.approval import approve
@@ -151,6 +151,12 @@ class TestWhileItCloses:
             dues.sql.execute("SELECT settlement_require_merchant(%s)", [merchant.id])
 
 
+def stored(merchant_id: int) -> None:
+    """Take in a payment that nobody has booked yet."""
+    number = Merchant.objects.get(id=merchant_id).merchant_no
+    channels.payments(channels.payment_row("P-late", number, "9.00"))
+
+
 REASONS = {
     "balance:merchant_pending": lambda a: dues.payment(a.merchant_id, 1_00, MONDAY),
     "balance:merchant_available": lambda a: make.fund(a.merchant, 1_00),
@@ -191,6 +197,7 @@ REASONS = {
         "INSERT INTO channels_unpriced (merchant_id, fact_kind, fact_id, since)"
         " VALUES (%s, 'PAYMENT', 1, now())", [a.merchant_id],
     ),
+    "uncleared": lambda a: stored(a.merchant_id),
 }  # fmt: skip
 
 
