@@ -30,6 +30,7 @@ class FoundationConfig(AppConfig):
                 "foundation_approval_decision",
                 "foundation_audit_event",
                 "foundation_history",
+                "foundation_sign_in_password",
             ),
         )
         for noun in (approval_policy, delegation, mfa_reset):

@@ -109,3 +109,20 @@ def check_second_step(**_: Any) -> list[CheckMessage]:
         )
         if not getattr(settings, name)
     ]
+
+
+@register(deploy=True)
+def check_passwords(**_: Any) -> list[CheckMessage]:
+    """Warn when passwords of staff never end, or one that another person knows may stay."""
+    return [
+        Warning(
+            f"{name} is off: {what}.",
+            hint="PASSWORD_STAFF_DAYS=90 and PASSWORD_CHANGE_GIVEN=true (docs/rules/sign_in.md).",
+            id="foundation.W004",
+        )
+        for name, what in (
+            ("PASSWORD_STAFF_DAYS", "a sign-in password of staff is good for ever"),
+            ("PASSWORD_CHANGE_GIVEN", "a password that another person set need not be changed"),
+        )
+        if not getattr(settings, name)
+    ]

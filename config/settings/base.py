@@ -118,6 +118,11 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 PASSWORD_RESET_TIMEOUT = 30 * 60  # seconds that a link for a new password is good
+# How many days a sign-in password is good, 0 for ever; and whether one that another person set is
+# changed at the first sign-in (docs/rules/sign_in.md).
+PASSWORD_STAFF_DAYS = env.int("PASSWORD_STAFF_DAYS", default=0)
+PASSWORD_PORTAL_DAYS = env.int("PASSWORD_PORTAL_DAYS", default=0)
+PASSWORD_CHANGE_GIVEN = env.bool("PASSWORD_CHANGE_GIVEN", default=False)
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 1  # hours
 AXES_RESET_ON_SUCCESS = True  # five in a row, not five in an hour

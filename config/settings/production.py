@@ -19,6 +19,8 @@ SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 MFA_STAFF_ROLES = env.list("MFA_STAFF_ROLES", default=["*"])
 MFA_PORTAL_ROLES = env.list("MFA_PORTAL_ROLES", default=["OWNER", "FINANCE"])
+PASSWORD_STAFF_DAYS = env.int("PASSWORD_STAFF_DAYS", default=90)
+PASSWORD_CHANGE_GIVEN = env.bool("PASSWORD_CHANGE_GIVEN", default=True)
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL")
 env.str("EMAIL_URL")  # invitations and notices; `base` reads it
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM")

@@ -12,6 +12,7 @@ from foundation.models.job import Job
 from foundation.models.outbox import OutboxMessage
 from foundation.models.second_factor import SecondFactorGuard
 from foundation.models.sign_in import SignIn
+from foundation.models.sign_in_password import SignInPassword
 from foundation.models.user import Person, User
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "Person",
     "SecondFactorGuard",
     "SignIn",
+    "SignInPassword",
     "User",
 ]

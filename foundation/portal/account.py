@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -27,10 +28,12 @@ from foundation.portal import second_step, session
 from foundation.portal.guess import is_right
 from foundation.selectors import second_factor as second_factor_selectors
 from foundation.selectors import sign_in as sign_in_selectors
+from foundation.selectors import sign_in_password as password_selectors
 from foundation.services import passkey as passkeys
 from foundation.services import recovery_code as recovery_codes
 from foundation.services import second_factor as second_factors
 from foundation.services import sign_in as sign_ins
+from foundation.services import sign_in_password as passwords
 
 
 def _secret(label: Any, complete: str) -> forms.CharField:
@@ -96,6 +99,7 @@ def account(request: HttpRequest) -> HttpResponseBase:
         "sessions": sign_in_selectors.open_of(user=user, at=at)[:100],
         "lately_new": sign_in_selectors.lately_new(user=user, at=at)[:10],
         "own": session.sign_in_of(request),
+        "password_ends": password_selectors.standing(user=user, at=at).expires_at,
     }
     return render(request, "account/account.html", context)
 
@@ -210,19 +214,48 @@ def password(request: HttpRequest) -> HttpResponseBase:
     """Change the sign-in password; every other session ends."""
     user, at = _user(request), clock.now()
     form = PasswordForm(data=request.POST if request.method == "POST" else None, user=user)
-    if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            actor.stamp_transaction()
-            user.set_password(form.cleaned_data["new"])
-            user.save(update_fields=["password"])
-            second_factors.record(user, "account.password")
-            own = session.sign_in_of(request)
-            sign_ins.end_all(user=user, why=SignIn.Ended.PASSWORD, at=at, but=own)
+    own = session.sign_in_of(request)
+    if request.method == "POST" and form.is_valid() and _chosen(form, user, at, keep=own):
         update_session_auth_hash(request, user)
         session.moved(request)
         messages.success(request, _("The password is changed; your other sessions ended."))
         return redirect("account:account")
     return render(request, "account/password.html", {"form": form})
+
+
+def _chosen(
+    form: PasswordForm, user: User, at: datetime, *, due: bool = False, keep: int | None = None
+) -> bool:
+    """Set the password and end every session but `keep`; or say beside the field why not."""
+    try:
+        with transaction.atomic():
+            actor.stamp_transaction()
+            passwords.choose(user=user, password=form.cleaned_data["new"], at=at, due=due)
+            second_factors.record(user, "account.password")
+            sign_ins.end_all(user=user, why=SignIn.Ended.PASSWORD, at=at, but=keep)
+    except DomainError as refusal:
+        form.add_error("new", str(refusal))
+        return False
+    return True
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def renew(request: HttpRequest, waiting: session.Waiting) -> HttpResponseBase:
+    """
+    Let who must choose another password do so, before he is signed in; nothing else is open to him.
+
+    Rule: SIG-15, SIG-16.
+    """
+    user, at = waiting.user, clock.now()
+    due = password_selectors.standing(user=user, at=at).due
+    unproved = not waiting.proved and second_factor_selectors.has_any(user=user)
+    if waiting.proved is None or unproved or not due:
+        return session.begin(request, user, door=waiting.door, onward=waiting.onward)
+    form = PasswordForm(data=request.POST if request.method == "POST" else None, user=user)
+    if request.method == "POST" and form.is_valid() and _chosen(form, user, at, due=True):
+        return session.complete(request, waiting, factor=waiting.proved, at=at)
+    return render(request, "account/renew.html", {"form": form, "due": due})
 
 
 @require_POST
@@ -261,6 +294,7 @@ urlpatterns = [
     path("passkey", _sensitive(passkey), name="passkey"),
     path("recovery-codes", _sensitive(new_codes), name="recovery_codes"),
     path("factors/<int:factor_id>/remove", _sensitive(remove), name="remove"),
+    path("password/renew", session.for_waiting(renew), name="renew"),
     path("password", _sensitive(password), name="password"),
     path("sessions/<int:sign_in_id>/end", _open(end), name="end"),
     path("sessions/end-others", _open(end_others), name="end_others"),

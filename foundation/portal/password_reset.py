@@ -18,6 +18,7 @@ from foundation import clock
 from foundation.portal.account import PasswordForm
 from foundation.portal.page import page
 from foundation.services import password_reset as resets
+from foundation.services.sign_in_password import PasswordChangedTooOften, PasswordUsedBefore
 
 _TOKEN: Final = "password_reset.token"
 
@@ -60,8 +61,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
     try:
         user = resets.opened(token=token)
         form = PasswordForm(data=request.POST if request.method == "POST" else None, user=user)
-        if request.method == "POST" and form.is_valid():
-            resets.reset(token=token, password=form.cleaned_data["new"], at=clock.now())
+        if request.method == "POST" and form.is_valid() and _reset(token, form):
             request.session.pop(_TOKEN, None)
             messages.success(request, _("The password is changed: sign in with it."))
             return redirect("portal:sign_in")
@@ -70,6 +70,16 @@ def new(request: HttpRequest) -> HttpResponseBase:
         context = {"refusal": str(refusal)}
         return render(request, "portal/foundation/password_refused.html", context, status=410)
     return render(request, "portal/foundation/password_new.html", {"form": form})
+
+
+def _reset(token: str, form: PasswordForm) -> bool:
+    """Set it, or say beside the field why not. Raises LinkRefused."""
+    try:
+        resets.reset(token=token, password=form.cleaned_data["new"], at=clock.now())
+    except (PasswordUsedBefore, PasswordChangedTooOften) as refusal:
+        form.add_error("new", str(refusal))
+        return False
+    return True
 
 
 urlpatterns = [

@@ -143,8 +143,8 @@ def enrol(request: HttpRequest, waiting: session.Waiting) -> HttpResponseBase:
     form = CodeForm(data=request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and enrolled(request, form, waiting.user, at):
         codes = recovery_codes.make(user=waiting.user)
-        session.signed_in(request, waiting, factor="totp", at=at)
-        context: dict[str, Any] = {"codes": codes, "onward": waiting.onward}
+        onward = session.signed_in(request, waiting, factor="totp", at=at)
+        context: dict[str, Any] = {"codes": codes, "onward": onward}
         return session.with_device(request, render(request, "account/recovery_codes.html", context))
     context = {"form": form, "must": True, **invitation(request, waiting.user)}
     return render(request, "account/enrol.html", context)

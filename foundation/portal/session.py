@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Final
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, resolve_url
+from django.urls import reverse
 from django.utils import translation
 from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import ngettext
 
 from foundation import actor, clock
 from foundation.models import SignIn, User
 from foundation.portal.page import page
 from foundation.selectors import second_factor as second_factors
+from foundation.selectors import sign_in_password as passwords
 from foundation.services import sign_in as sign_ins
 
 BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
@@ -46,6 +50,7 @@ class Waiting:
     user: User
     door: str
     onward: str
+    proved: str | None = None  # the second step, once it was done ("" where none is needed)
 
 
 def begin(request: HttpRequest, user: User, *, door: str, onward: str) -> HttpResponseBase:
@@ -60,15 +65,21 @@ def begin(request: HttpRequest, user: User, *, door: str, onward: str) -> HttpRe
             return answer
         logout(request)  # the first one was made this very moment: it is asked for, too
         known = True
+    _wait(request, Waiting(user, door, onward))
+    return redirect("account:second_step" if known else "account:enrol")
+
+
+def _wait(request: HttpRequest, waiting: Waiting) -> None:
+    """Keep the proof in an anonymous session of its own."""
     _renew(request)
     request.session[_WAITING] = {
-        "user": str(user.pk),
-        "password": user.get_session_auth_hash(),  # another password ends the waiting
-        "door": door,
-        "onward": onward,
+        "user": str(waiting.user.pk),
+        "password": waiting.user.get_session_auth_hash(),  # another password ends the waiting
+        "door": waiting.door,
+        "onward": waiting.onward,
+        "proved": waiting.proved,
         "since": clock.now().isoformat(),
     }
-    return redirect("account:second_step" if known else "account:enrol")
 
 
 def own_address(request: HttpRequest, target: str | None, *, home: str) -> str:
@@ -88,12 +99,19 @@ def complete(
     request: HttpRequest, waiting: Waiting, *, factor: str, at: datetime
 ) -> HttpResponseBase:
     """Sign in under a new session, record it, and go on to the page that was asked for."""
-    signed_in(request, waiting, factor=factor, at=at)
-    return with_device(request, HttpResponseRedirect(waiting.onward))
+    onward = signed_in(request, waiting, factor=factor, at=at)
+    return with_device(request, HttpResponseRedirect(onward))
 
 
-def signed_in(request: HttpRequest, waiting: Waiting, *, factor: str, at: datetime) -> None:
-    """Make the session; the answer still wants `with_device`."""
+def signed_in(request: HttpRequest, waiting: Waiting, *, factor: str, at: datetime) -> str:
+    """
+    Make the session and return where to go on; the answer still wants `with_device`.
+
+    Who must choose another password first goes on waiting, and is led there (SIG-15, SIG-16).
+    """
+    if passwords.standing(user=waiting.user, at=at).due:
+        _wait(request, replace(waiting, proved=factor))
+        return reverse("account:renew")
     token = request.COOKIES.get(DEVICE_COOKIE, "")
     if not 20 <= len(token) <= 64:
         token = secrets.token_urlsafe(24)
@@ -118,6 +136,21 @@ def signed_in(request: HttpRequest, waiting: Waiting, *, factor: str, at: dateti
     request.session[_STEP] = bool(factor)
     request.session[_CONFIRMED] = at.isoformat()
     request.session["sign_in.device"] = token
+    _warn(request, waiting.user, at)
+    return waiting.onward
+
+
+def _warn(request: HttpRequest, user: User, at: datetime) -> None:
+    """Say ahead that the password ends, in the person's language."""
+    left = passwords.days_left(user=user, at=at)
+    if left is not None:
+        with translation.override(user.language):
+            told = ngettext(
+                "Your password ends in %(days)s day: choose another one under My account.",
+                "Your password ends in %(days)s days: choose another one under My account.",
+                left,
+            )
+        messages.warning(request, told % {"days": left})
 
 
 def _renew(request: HttpRequest) -> None:
@@ -150,7 +183,7 @@ def waiting_of(request: HttpRequest, at: datetime) -> Waiting | None:
     user = User.objects.filter(pk=kept["user"], is_active=True).first()
     if user is None or not constant_time_compare(kept["password"], user.get_session_auth_hash()):
         return None
-    return Waiting(user, kept["door"], kept["onward"])
+    return Waiting(user, kept["door"], kept["onward"], kept.get("proved"))
 
 
 def stepped(request: HttpRequest) -> bool:

@@ -21,6 +21,7 @@ from foundation.services import guess_count as guess_counts
 from foundation.services import mail, outbox
 from foundation.services import second_factor as second_factors
 from foundation.services import sign_in as sign_ins
+from foundation.services import sign_in_password as sign_in_passwords
 
 MAIL: Final = "foundation.mail_password_reset"
 PAUSE_SECONDS: Final = 600  # between two links for one account
@@ -89,13 +90,13 @@ def reset(*, token: str, password: str, at: datetime) -> User:
     Set a new sign-in password by the link; every session ends, the owner is told, and the second
     step is asked for as ever.
 
-    Raises: LinkRefused, also for the second of two who come with the same link. Rule: SIG-12.
+    Raises: LinkRefused, also for the second of two who come with the same link; PasswordUsedBefore,
+            PasswordChangedTooOften. Rule: SIG-12.
     """
     with transaction.atomic():
         actor.stamp_transaction()
         user = opened(token=token, lock=True)
-        user.set_password(password)
-        user.save(update_fields=["password"])
+        sign_in_passwords.choose(user=user, password=password, at=at)
         second_factors.record(user, selectors.ACTION)
         sign_ins.end_all(user=user, why=SignIn.Ended.PASSWORD, at=at)
         guess_counts.forget(username=user.username)

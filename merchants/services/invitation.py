@@ -19,6 +19,7 @@ from config.errors import DomainError, Malformed, NotFound
 from foundation import actor
 from foundation.models import User
 from foundation.services import audit, mail, outbox
+from foundation.services import sign_in_password as sign_in_passwords
 from merchants.models import Ability, CustomRole, Invitation, Membership
 from merchants.models.membership import abilities_of
 from merchants.services import membership as memberships
@@ -261,10 +262,9 @@ def accept_as_new(*, token: str, password: str, at: datetime, language: str | No
             first_name=invitation.name,
             language=language or invitation.language,
         )
-        user.set_password(password)
         try:
             with transaction.atomic():
-                user.save()
+                sign_in_passwords.begin(user=user, password=password, at=at)
         except IntegrityError as refused:  # by another merchant's link, in this very moment
             raise HasAccount(
                 _("There is an account of this address: sign in with it.")

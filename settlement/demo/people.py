@@ -43,7 +43,7 @@ class Login(NamedTuple):
     note: str
 
 
-def _staff(username: str, person: str, role: str) -> str:
+def _staff(username: str, person: str, role: str, at: datetime) -> str:
     """Make one of the staff with a new password, and return that; without a role he may do all."""
     made = account.ensure(
         username=username,
@@ -52,6 +52,7 @@ def _staff(username: str, person: str, role: str) -> str:
         superuser=not role,
         groups=[role] if role else [],
         rotate=True,
+        at=at,
     )
     return made.password
 
@@ -59,11 +60,16 @@ def _staff(username: str, person: str, role: str) -> str:
 def sign_ins(owner_of: Merchant, at: datetime) -> tuple[User, list[Login], str]:
     """Make staff and the owner of one merchant; return the owner, the logins and the PIN."""
     staff = [
-        Login("admin/", name, _staff(name, person, role), note)
+        Login("admin/", name, _staff(name, person, role, at), note)
         for name, person, role, note in _STAFF
     ]
     owner = account.ensure(
-        username="owner", name="王芳", email="owner@example.com", staff=False, rotate=True
+        username="owner",
+        name="王芳",
+        email="owner@example.com",
+        staff=False,
+        rotate=True,
+        at=at,
     )
     membership.grant(merchant_id=owner_of.id, user=owner.user, role=Membership.Role.OWNER, at=at)
     pin = payment_password.generate()

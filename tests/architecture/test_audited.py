@@ -30,6 +30,7 @@ WHY_NOT = {
     "foundation.Job": _MACHINE,
     "foundation.OutboxMessage": _MACHINE,
     "foundation.SecondFactorGuard": "counters of failures, which each sign-in moves",
+    "foundation.SignInPassword": "append-only; that it changed is in the account's history",
     "foundation.SignIn": "one row for each sign-in, with person, address and device; never deleted",
     "merchants.ApplicationComment": _PERSON,
     "merchants.ApplicationEvidence": "append-only; its approval carries who decided",

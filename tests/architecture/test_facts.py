@@ -22,6 +22,7 @@ REFERENCE = {
     "foundation.Person",
     "foundation.SecondFactorGuard",
     "foundation.SignIn",
+    "foundation.SignInPassword",
     "foundation.User",
     "foundation.User_groups",
     "foundation.User_user_permissions",

@@ -51,6 +51,7 @@ class Command(CreateCommand):
                 staff=False,
                 same_person_as=options["same_person_as"],
                 rotate=options["rotate"],
+                at=at,
             )
             member = memberships.grant(
                 merchant_id=merchant.id, user=made.user, role=options["role"], at=at

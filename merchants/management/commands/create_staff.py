@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from foundation import roles
+from foundation import clock, roles
 from merchants.management.creation import CreateCommand
 from merchants.services import account as accounts
 
@@ -45,6 +45,7 @@ class Command(CreateCommand):
             groups=[*options["role"], *options["group"]],
             same_person_as=options["same_person_as"],
             rotate=options["rotate"],
+            at=clock.now(),
         )
         answer = {
             "created": made.created,
