@@ -19,6 +19,7 @@ from merchants.portal import (
     confirmation,
     invitation,
     membership,
+    paper,
     payment_password,
     people,
 )
@@ -35,6 +36,7 @@ portal = [
     *api_key.urlpatterns,
     *payment_password.urlpatterns,
     *bank_account.urlpatterns,
+    *paper.urlpatterns,
     *sign_in.urlpatterns,
     *password_reset.urlpatterns,
     *home.urlpatterns,

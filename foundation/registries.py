@@ -151,7 +151,7 @@ class DayCloseStep(Protocol):
 class WorkItem:
     """
     A queue of things that need a person now: how many, since when, how much money, and where to
-    look. `note` says more in a few words. Shown to who holds `permission`.
+    look. `note` says more in a few words. Shown to who holds `permission`. An `urgent` one is red.
     """
 
     title: str
@@ -161,6 +161,7 @@ class WorkItem:
     url: str
     permission: str = ""
     note: str = ""
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ class MerchantsConfig(AppConfig):
         """Fill the registries."""
         import merchants.checks  # noqa: F401
         from foundation import csv_intake, registries
-        from merchants.models import Ability
         from merchants.reasons import REASONS
         from merchants.selectors import membership
         from merchants.services import (
@@ -37,6 +36,7 @@ class MerchantsConfig(AppConfig):
                 "merchants_application_comment",
                 "merchants_application_evidence",
                 "merchants_merchant_transition",
+                "merchants_paper_notice",
             ),
         )
         registries.approval_actions.register(bank_account.APPROVE, bank_account.APPROVAL_ACTION)
@@ -51,24 +51,29 @@ class MerchantsConfig(AppConfig):
         registries.file_inspectors.register("merchants", document_content.inspect)
         registries.approval_insiders.register("merchants", membership.insiders_of)
         self._life()
-        for title, name in (
-            (_("Bank accounts"), "portal:bank_accounts"),
-            (_("People"), "portal:people"),
-            (_("API keys"), "portal:api_keys"),
-        ):
-            entry = registries.MenuEntry("portal", title, name, Ability.MANAGE, group="house")
-            registries.menu_entries.register(name, entry)
+        self._portal()
         for sheet in (merchant_sheet, contact_sheet, bank_account_sheet):
             registries.importables.register(sheet.IMPORTABLE.name, sheet.IMPORTABLE)
             registries.exportables.register(sheet.EXPORTABLE.name, sheet.EXPORTABLE)
         self._verification()
-        confirmations = registries.MenuEntry(
-            "portal", _("Confirmations"), "portal:confirmations", Ability.WITHDRAW, group="house"
-        )
-        registries.menu_entries.register("portal:confirmations", confirmations)
         from merchants.admin import menu
 
         menu.fill()
+
+    def _portal(self) -> None:
+        """Put our pages into the portal's menu."""
+        from foundation import registries
+        from merchants.models import Ability
+
+        for title, name, ability in (
+            (_("Bank accounts"), "portal:bank_accounts", Ability.MANAGE),
+            (_("People"), "portal:people", Ability.MANAGE),
+            (_("API keys"), "portal:api_keys", Ability.MANAGE),
+            (_("Confirmations"), "portal:confirmations", Ability.WITHDRAW),
+            (_("Licences and papers"), "portal:papers", ""),
+        ):
+            entry = registries.MenuEntry("portal", title, name, ability, group="house")
+            registries.menu_entries.register(name, entry)
 
     def _life(self) -> None:
         """React to what happens in a merchant's life."""

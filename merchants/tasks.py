@@ -5,9 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 
 from foundation import clock
+from foundation.services import job as jobs
 from merchants.services import confirmation as confirmations
 from merchants.services import invitation as invitations
-from merchants.services import one_time_code, owner_notice
+from merchants.services import one_time_code, owner_notice, paper_letter, paper_watch
 
 
 @shared_task(name="merchants.mail_invitation")
@@ -32,3 +33,28 @@ def tell_owners(*, merchant_id: int, bank_account_id: int, event: str, **_: obje
 def tell_colleagues(*, merchant_id: int, confirmation_id: int, **_: object) -> None:
     """Tell who may confirm what a colleague asks for; nothing once it is decided."""
     confirmations.tell(merchant_id=merchant_id, confirmation_id=confirmation_id)
+
+
+@shared_task(name="merchants.tell_of_paper", time_limit=120, soft_time_limit=110)
+def tell_of_paper(*, merchant_id: int, notice_id: int, **_: object) -> None:
+    """Tell a merchant's owners of a paper that ends."""
+    paper_letter.send(
+        merchant_id=merchant_id, notice_id=notice_id, on=clock.business_date(clock.now())
+    )
+
+
+@shared_task(name="merchants.look_at_papers")
+def look_at_papers(*, merchant_id: int, **_: object) -> None:
+    """Propose what follows from one merchant's papers, which were just renewed."""
+    now = clock.now()
+    paper_watch.look(on_date=clock.business_date(now), at=now, merchant_id=merchant_id)
+
+
+@shared_task(name="merchants.watch_papers")
+def watch_papers(**_: object) -> None:
+    """Warn of papers that end, and propose what follows; twice a day, all news once."""
+    now = clock.now()
+    try:
+        paper_watch.run(on_date=clock.business_date(now), at=now)
+    except jobs.JobRunning:
+        return  # another one is at it

@@ -284,6 +284,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute="5"),
         "options": {"expires": 1800},
     },
+    "watch papers that end": {  # again at noon: what a dead server left is taken up the same day
+        "task": "merchants.watch_papers",
+        "schedule": crontab(hour="6,12", minute="20"),
+        "options": {"expires": 3600},
+    },
     "forget old idempotency keys": {
         "task": "foundation.purge_idempotency_keys",
         "schedule": 24 * 3600.0,

@@ -25,6 +25,7 @@ class Queue:
     url: str
     oldest_at: datetime | None
     note: str
+    urgent: bool
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
             url=item.url,
             oldest_at=item.oldest_at,
             note=item.note,
+            urgent=item.urgent,
         )
         for item in found
     ]

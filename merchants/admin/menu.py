@@ -24,6 +24,7 @@ def fill() -> None:
         merchant_contact,
         merchant_import,
         merchant_state,
+        paper,
         partner_grant,
         search,
         verification,
@@ -42,6 +43,9 @@ def fill() -> None:
     registries.work_items.register("merchants.to_call", work_items.to_call)
     registries.work_items.register("merchants.to_review", work_items.to_review)
     registries.work_items.register("merchants.to_complete", work_items.to_complete)
+    registries.work_items.register("merchants.papers_over", paper.grace_over)
+    registries.work_items.register("merchants.papers_ending", paper.ending_soon)
+    registries.work_items.register("merchants.re_reviews", paper.to_look_at_again)
     registries.search_providers.register("merchants", search.find)
     registries.search_providers.register("merchants.applications", search.find_applications)
     nouns = (
@@ -49,6 +53,7 @@ def fill() -> None:
         application_people,
         merchant,
         merchant_contact,
+        paper,
         bank_account,
         membership,
         confirmation,

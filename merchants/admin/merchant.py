@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from foundation.admin import columns, filters, related
 from foundation.admin.file_export import Exchanged
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
-from merchants.admin import merchant_state
+from merchants.admin import merchant_state, paper
 from merchants.models import Merchant
 from merchants.selectors import application as applications
 
@@ -67,8 +67,13 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
         return merchant_state.history(row)
 
     def get_fields(self, request: HttpRequest, obj: Merchant | None = None) -> list[Any]:
-        """Add what its application agreed on (S0-09, S1-13), and the moves."""
-        return [*super().get_fields(request, obj), "agreed", "moves"]
+        """Add what its application agreed on (S0-09, S1-13), its papers, and the moves."""
+        return [*super().get_fields(request, obj), "agreed", "papers", "moves"]
+
+    @admin.display(description=_("papers and their ends"))
+    def papers(self, row: Merchant) -> str:
+        """Show what is due of it, by when, why, and what follows."""
+        return paper.of_merchant(row)
 
     @admin.display(description=_("agreed in its application"))
     def agreed(self, row: Merchant) -> str:

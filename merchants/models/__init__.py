@@ -22,6 +22,7 @@ from merchants.models.merchant import Merchant
 from merchants.models.merchant_contact import MerchantContact
 from merchants.models.merchant_state import MerchantTransition
 from merchants.models.one_time_code import FactorCount, OneTimeCode
+from merchants.models.paper import Paper, PaperNotice
 from merchants.models.partner_grant import PartnerGrant
 from merchants.models.payment_password import PaymentPassword
 from merchants.models.verification import (
@@ -55,6 +56,8 @@ __all__ = [
     "MerchantContact",
     "MerchantTransition",
     "OneTimeCode",
+    "Paper",
+    "PaperNotice",
     "PartnerGrant",
     "PaymentPassword",
     "ProductGate",

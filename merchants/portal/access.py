@@ -13,12 +13,14 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from config.errors import NotFound
+from foundation import clock
 from foundation.models import User
 from foundation.portal.page import page
 from merchants.models import Ability, Membership, Merchant
 from merchants.models.membership import abilities_left
 from merchants.selectors import membership as memberships
 from merchants.selectors import merchant_state as states
+from merchants.selectors import paper as papers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,13 @@ class Member:
     def may_withdraw(self) -> bool:
         """Return whether the role may ask for withdrawals and cancel them."""
         return self.may(Ability.WITHDRAW)
+
+    @property
+    def ending(self) -> list[papers.Standing]:
+        """What of its papers ends soon or has ended (PAP-4)."""
+        if self.merchant.status not in papers.WATCHED:
+            return []
+        return papers.near(merchant_id=self.merchant.id, on=clock.business_date(clock.now()))
 
     @property
     def notice(self) -> states.Notice | None:

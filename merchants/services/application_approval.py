@@ -30,6 +30,7 @@ from merchants.selectors import application as applications
 from merchants.services import application_review
 from merchants.services import bank_account as bank_accounts
 from merchants.services import merchant_contact as merchant_contacts
+from merchants.services import paper as papers
 from merchants.services.application import latest_version, require_complete
 from merchants.services.application_step import IllegalStep, lock, move, require_no_hand
 
@@ -79,6 +80,7 @@ def apply(approval: Approval, at: datetime) -> None:
     merchant_contacts.take_over(application, merchant_id=merchant.id, at=at)
     second = decisions[-1].checker
     _become(application, merchant, second, at)
+    papers.take_up(application, merchant=merchant, at=at)
     evidence = _keep_evidence(application, approval, merchant, at)
     _record(application, merchant, evidence)
     registries.announce(

@@ -38,6 +38,7 @@ WHY_NOT = {
     "merchants.Document": "never changed nor deleted, with the person who sent it",
     "merchants.FactorCount": "counters of wrong proofs, which each verification moves",
     "merchants.OneTimeCode": "one row for each code, of a request with its person; only sent once",
+    "merchants.Paper": "carries its actor; superseded once, by what a trigger finds approved",
     "merchants.VerificationRequest": _PERSON,
     "merchants.VerificationToken": "one row for each token, with its person; used up once",
     "ledger.Ability": _LAW,
