@@ -54,7 +54,7 @@ def run(
 
     def once() -> Outcome:
         with transaction.atomic(durable=True):
-            sql.execute("SET LOCAL work_mem = '128MB'")
+            sql.execute("SET LOCAL work_mem = '256MB'")
             staged = csv_intake.stage(
                 source,
                 table="intake_payment",

@@ -5,10 +5,9 @@ WITH stored AS (
          amount_minor, currency, captured_at, business_date, payer_hash,
          payer_masked, code_kind, intake_id)
   SELECT m.id, s.payment_no, s.order_no, p.id, c.id, {amount_minor}, s.currency,
-         s.captured_at::timestamptz,
-         ((s.captured_at::timestamptz AT TIME ZONE %(zone)s) - %(cut_off)s::interval)::date,
+         s.moment, ((s.moment AT TIME ZONE %(zone)s) - %(cut_off)s::interval)::date,
          y.payer_hash, coalesce(y.payer_masked, ''), s.code_kind, %(intake_id)s
-    FROM {table} s
+    FROM (SELECT *, captured_at::timestamptz AS moment FROM {table} OFFSET 0) s  -- read once
     JOIN merchants_merchant m ON m.merchant_no = s.merchant_no
     JOIN channels_product p ON p.code = s.product
     JOIN channels_channel c ON c.code = s.channel
@@ -17,7 +16,7 @@ WITH stored AS (
    WHERE NOT %(some_known)s OR NOT EXISTS (
            SELECT FROM channels_payment k
             WHERE k.payment_no = s.payment_no AND k.merchant_id = m.id)
-   ORDER BY m.id, s.captured_at::timestamptz, s.payment_no
+   ORDER BY m.id, s.moment, s.payment_no
   {on_conflict}
   RETURNING id
 ), numbered AS (
