@@ -133,7 +133,8 @@ def keep_merchants(using: str, **_: object) -> None:
     """
     Give every table of facts the trigger that refuses another `merchant_id` (after each migrate).
 
-    A table that has it is left alone, so an ordinary migrate takes no lock for it.
+    A table that has it is left alone, so an ordinary migrate takes no lock for it. It is called
+    after the row was written: a trigger before it, even if it is not called, locks each row twice.
     """
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT to_regprocedure('public.foundation_keep_merchant()') IS NOT NULL")
@@ -142,12 +143,13 @@ def keep_merchants(using: str, **_: object) -> None:
         cursor.execute(
             "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = 'public'"
             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgname = 'keep_merchant'"
-            " AND tgrelid = format('public.%I', tablename)::regclass)"
+            " AND tgtype & 2 = 0 AND tgrelid = format('public.%I', tablename)::regclass)"
         )
         without = {name for (name,) in cursor.fetchall()}
         for table in sorted(without & fact_tables()):
             cursor.execute(
-                f"CREATE TRIGGER keep_merchant BEFORE UPDATE OF merchant_id ON public.{table}"
+                "CREATE OR REPLACE TRIGGER keep_merchant AFTER UPDATE OF merchant_id"
+                f" ON public.{table}"
                 " FOR EACH ROW WHEN (OLD.merchant_id IS DISTINCT FROM NEW.merchant_id)"
                 " EXECUTE FUNCTION public.foundation_keep_merchant()"
             )

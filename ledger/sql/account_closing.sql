@@ -75,12 +75,12 @@ BEGIN
   RETURN v_opened;
 END $$;
 
--- A posting opens a closed account again. The entry is written before its accounts are moved, so
--- the youngest one of this transaction in this book is what came late.
+-- A posting opens a closed account again: whatever moves an account sets `closed_at` to null, and
+-- here is its line. The entry is written before its accounts are moved, so the youngest one of this
+-- transaction in this book is what came late.
 CREATE OR REPLACE FUNCTION ledger_reopen_for_late_fact() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  NEW.closed_at := NULL;
   INSERT INTO public.ledger_account_step (merchant_id, account_id, step, entry_id, at, actor,
                                           request_id)
   SELECT OLD.merchant_id, OLD.id, 'REOPENED', max(e.id), clock_timestamp(),
@@ -89,11 +89,11 @@ BEGIN
     FROM (SELECT e.id, e.actor, e.request_id FROM public.ledger_entry e
            WHERE e.merchant_id = OLD.merchant_id AND e.xid8 = pg_current_xact_id()
            ORDER BY e.id DESC LIMIT 1) e;
-  RETURN NEW;
+  RETURN NULL;
 END $$;
 
--- Asked of a value at hand for each row; the function is called for closed accounts alone.
-CREATE OR REPLACE TRIGGER late_fact_reopens BEFORE UPDATE OF balance ON ledger_account
+-- Asked of values at hand for each row; the function is called for closed accounts alone.
+CREATE OR REPLACE TRIGGER late_fact_reopens AFTER UPDATE OF closed_at ON ledger_account
 FOR EACH ROW WHEN (OLD.closed_at IS NOT NULL AND NEW.seq <> OLD.seq)
 EXECUTE FUNCTION ledger_reopen_for_late_fact();
 

@@ -204,7 +204,7 @@ BEGIN
     )
     UPDATE public.ledger_account a
        SET balance = a.balance + m.moved, held = a.held - m.freed, seq = a.seq + m.steps,
-           posted_at = greatest(a.posted_at, v_moment)
+           posted_at = greatest(a.posted_at, v_moment), closed_at = NULL  -- LG-13
       FROM (SELECT g.account_id, g.merchant_id, sum(g.signed)::bigint AS moved,
                    sum(g.freed)::bigint AS freed, count(*) AS steps
               FROM given g GROUP BY g.account_id, g.merchant_id) m

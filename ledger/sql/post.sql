@@ -179,7 +179,8 @@ BEGIN
                           THEN p_amounts[v_i] ELSE -p_amounts[v_i] END,
            held = a.held - v_freed,
            seq = a.seq + 1,
-           posted_at = greatest(a.posted_at, clock_timestamp())
+           posted_at = greatest(a.posted_at, clock_timestamp()),
+           closed_at = NULL  -- what comes late opens it again (LG-13)
      WHERE a.merchant_id = p_merchant_id AND a.id = p_account_ids[v_i]
        AND (NOT a.never_negative OR a.normal_side = p_sides[v_i]
             OR a.balance - p_amounts[v_i] - (a.held - v_freed) >= 0)

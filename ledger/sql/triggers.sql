@@ -1,5 +1,6 @@
 -- The triggers of the ledger's tables (docs/rules/ledger.md). `ledger_guards(false)` takes them
--- off, `ledger_guards(true)` puts them back: copying data in fires them.
+-- off, `ledger_guards(true)` puts them back: copying data in fires them. Accounts have none before
+-- UPDATE: PostgreSQL would lock every row once more for it, called or not, while others wait.
 
 -- Whoever names no stamp gets the right one from the column itself; the trigger is called for a
 -- forged one alone, which spares a call for each of the many rows that are honest.
@@ -32,7 +33,7 @@ BEGIN
       ('ledger_entry', 'stamp', 'BEFORE INSERT', v_forged, 'ledger_stamp'),
       ('ledger_posting', 'stamp', 'BEFORE INSERT', v_forged, 'ledger_stamp'),
       ('ledger_hold', 'resolved_once', 'BEFORE UPDATE', 'ROW', 'ledger_check_hold_change'),
-      ('ledger_account', 'nature_kept', 'BEFORE UPDATE OF merchant_id, kind, currency, ref_kind,'
+      ('ledger_account', 'nature_kept', 'AFTER UPDATE OF merchant_id, kind, currency, ref_kind,'
         ' ref_id, normal_side, never_negative, opened_at', 'ROW', 'ledger_check_account_change')
     ) AS guard (tablename, name, moment, each, function)
   LOOP
