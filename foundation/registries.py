@@ -107,6 +107,7 @@ class ApprovalAction:
     risk: Risk = Risk.MEDIUM
     gains: Callable[[Approval], frozenset[str]] = _nobody_gains
     page: Callable[[Approval], str] | None = None  # the address of what it is about
+    withdrawable: bool = True  # False: it had an effect already, which another person decides on
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class RightUnknown(Exception):
@@ -122,6 +123,12 @@ ROLES: Final[Mapping[str, Role]] = {
         (*_BUSINESS, *_PROPOSALS, *_MACHINE),
         ("foundation.change_job", "foundation.change_outboxmessage", "settlement.change_item"),
     ),
+    "risk": Role(
+        pgettext_lazy("role", "risk"),
+        _("stops merchants at once when danger is seen, and others confirm it; restores nobody"),
+        (*_BUSINESS, *_PROPOSALS),
+        ("merchants.freeze_at_once", "merchants.propose_merchantstate"),
+    ),
     "auditor": Role(
         _("auditor"),
         _("reads everything, the audit trail and people included; changes nothing"),
@@ -153,6 +160,7 @@ PAGES: Final[Mapping[str, str]] = {
     "foundation_tier": "foundation.change_approvalpolicy",
     "ledger_trial_balance": "ledger.view_account",
     "merchants_confirmation_number": "merchants.call_back",
+    "merchants_merchant_emergency": "merchants.freeze_at_once",
     "merchants_merchant_move": "merchants.propose_merchantstate",
     "merchants_merchant_moves": "foundation.view_approval",
     "merchants_merchant_taken": "foundation.view_approval",

@@ -78,8 +78,10 @@ class MerchantsConfig(AppConfig):
     def _life(self) -> None:
         """React to what happens in a merchant's life."""
         from foundation import registries
-        from merchants.services import invitation, merchant_closing
+        from merchants.services import invitation, merchant_closing, merchant_emergency
 
+        stopped = merchant_emergency.ACTION
+        registries.approval_actions.register(stopped.name, stopped)
         closed = merchant_closing.on_merchants_closed
         registries.lifecycle_listeners.register("merchants.invitation", invitation.invite_owner)
         registries.lifecycle_listeners.register("merchants.closing", closed)

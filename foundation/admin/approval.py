@@ -75,6 +75,11 @@ def _open(row: Approval) -> bool:
     return row.state == Approval.State.PROPOSED
 
 
+def _withdrawable(row: Approval) -> bool:
+    kinds = registries.approval_actions
+    return _open(row) and row.action in kinds and kinds.get(row.action).withdrawable
+
+
 def _risky() -> Q:
     names = [name for name, one in registries.approval_actions.items() if one.risk == Risk.HIGH]
     return Q(state="PROPOSED", action__in=names)
@@ -176,7 +181,9 @@ class ApprovalAdmin(KeysetAdmin):
             reason_needed=True,
             colour="danger",
         ),
-        Step("withdraw", _("Withdraw my proposal"), _withdraw, open_to=_open, colour="danger"),
+        Step(
+            "withdraw", _("Withdraw my proposal"), _withdraw, open_to=_withdrawable, colour="danger"
+        ),
     )
 
     def title(self, row: Approval) -> str:

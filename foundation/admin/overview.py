@@ -37,7 +37,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         for item in source(user)
         if item.count and _may(user, item.permission)
     ]
-    found.sort(key=lambda item: item.oldest_at or at)
+    found.sort(key=lambda item: (not item.urgent, item.oldest_at or at))
     queues = [
         Queue(
             title=item.title,

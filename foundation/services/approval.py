@@ -55,6 +55,12 @@ class MakerOnly(Forbidden):
     code = "maker_only"
 
 
+class NotWithdrawable(DomainError):
+    """What was proposed has happened already; another person decides what becomes of it."""
+
+    code = "approval_not_withdrawable"
+
+
 class ContentChanged(DomainError):
     """What the checker saw is not what the proposal says; look at it again."""
 
@@ -189,7 +195,7 @@ def withdraw(*, approval_id: int, merchant_id: int, maker: User, at: datetime) -
     """
     Take an open proposal back, under any account of the person who made it.
 
-    Raises NotFound, ApprovalClosed, MakerOnly. Rule: AP-7.
+    Raises NotFound, ApprovalClosed, MakerOnly, NotWithdrawable. Rule: AP-7.
     """
     with transaction.atomic(durable=True):
         approval = _locked(approval_id, merchant_id)
@@ -197,6 +203,8 @@ def withdraw(*, approval_id: int, merchant_id: int, maker: User, at: datetime) -
             raise _closed(approval)
         if approval.maker_person_id != maker.person_id:
             raise MakerOnly(_("Only the person who made a proposal may withdraw it."))
+        if not registries.approval_actions.get(approval.action).withdrawable:
+            raise NotWithdrawable(_("This is in force already: another person decides on it."))
         _close(approval, State.WITHDRAWN, at)
     return approval
 

@@ -22,6 +22,7 @@ def fill() -> None:
         membership,
         merchant,
         merchant_contact,
+        merchant_emergency,
         merchant_import,
         merchant_state,
         paper,
@@ -38,8 +39,10 @@ def fill() -> None:
     application.fill()
     application_people.fill()
     merchant_state.fill()
+    merchant_emergency.fill()
     merchant_import.fill()
     confirmation.fill()
+    registries.work_items.register("merchants.emergency", merchant_emergency.undecided)
     registries.work_items.register("merchants.to_call", work_items.to_call)
     registries.work_items.register("merchants.to_review", work_items.to_review)
     registries.work_items.register("merchants.to_complete", work_items.to_complete)
@@ -52,6 +55,7 @@ def fill() -> None:
         application,
         application_people,
         merchant,
+        merchant_emergency,
         merchant_contact,
         paper,
         bank_account,

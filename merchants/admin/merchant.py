@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from foundation.admin import columns, filters, related
 from foundation.admin.file_export import Exchanged
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
-from merchants.admin import merchant_state, paper
+from merchants.admin import merchant_emergency, merchant_state, paper
 from merchants.models import Merchant
 from merchants.selectors import application as applications
 
@@ -48,7 +48,7 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
     list_filter = (filters.states("status", _("status"), Merchant.Status.choices),)
 
     hidden = ("status_sequence",)
-    steps = merchant_state.STEPS
+    steps = (*merchant_state.STEPS, merchant_emergency.STEP)
     actions = ("move_chosen",)  # type: ignore[assignment]
 
     @admin.action(description=_("Freeze, restrict, restore …"), permissions=["move"])

@@ -126,7 +126,7 @@ def propose_page(request: HttpRequest) -> HttpResponse:
     form = MoveForm(
         data=request.POST if sent else None,
         files=request.FILES if sent else None,
-        initial={"merchants": "\n".join(_chosen(request.GET.get("chosen", "")))},
+        initial={"merchants": "\n".join(chosen(request.GET.get("chosen", "")))},
     )
 
     def run(values: dict[str, Any]) -> str:
@@ -189,7 +189,7 @@ def history(merchant: Merchant) -> str:
     return render_to_string("admin/merchant_history.html", {"moves": moves})
 
 
-def _chosen(text: str) -> list[str]:
+def chosen(text: str) -> list[str]:
     """Return the numbers of the merchants whose boxes were ticked in the list."""
     keys = [int(key) for key in text.split(",") if key.isascii() and key.isdigit()]
     keys = [key for key in keys if key < 2**63][:_MOST_CHOSEN]

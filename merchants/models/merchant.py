@@ -65,6 +65,7 @@ class Merchant(models.Model):
         permissions = [
             ("propose_merchantstate", _("Can propose to freeze, restrict and restore merchants")),
             ("approve_merchantstate", _("Can decide to freeze, restrict and restore merchants")),
+            ("freeze_at_once", _("Can freeze merchants at once, before another person decides")),
             ("import_merchant", _("Can import merchants")),
             ("export_merchant", _("Can export merchants")),
             ("approve_merchantimport", _("Can approve imports of merchants")),

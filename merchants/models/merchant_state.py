@@ -51,7 +51,8 @@ class MerchantTransition(Fact):
         constraints = [
             models.UniqueConstraint(fields=["merchant", "sequence"], name="merchant_step_sequence"),
             models.UniqueConstraint(
-                fields=["merchant", "approval_book", "approval_id"], name="merchant_step_once"
+                fields=["merchant", "approval_book", "approval_id", "to_status"],
+                name="merchant_step_once",
             ),
         ]
 

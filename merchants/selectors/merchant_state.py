@@ -20,7 +20,11 @@ SELECT n.id AS merchant_id, n.merchant_no, n.name, n.status,
          WHEN 'CLOSING' THEN CASE WHEN NOT EXISTS (
            SELECT FROM merchants_merchant_transition c
             WHERE c.merchant_id = n.id AND c.to_status = 'CLOSED') THEN 'ACTIVE' END
-       END AS former
+       END AS former,
+       EXISTS (SELECT FROM foundation_approval a
+                WHERE n.status = 'FROZEN' AND a.merchant_id = t.approval_book
+                  AND a.id = t.approval_id AND a.action = 'merchants.emergency'
+                  AND a.state = 'PROPOSED') AS unconfirmed
   FROM named n
   LEFT JOIN merchants_merchant_transition t
     ON t.merchant_id = n.id AND t.sequence = n.status_sequence
@@ -30,13 +34,18 @@ SELECT n.id AS merchant_id, n.merchant_no, n.name, n.status,
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A merchant, its state, and the state it goes back to when it is restored (else None)."""
+    """
+    A merchant, its state, and the state it goes back to when it is restored (else None).
+
+    `unconfirmed`: it is frozen on one person's word, on which another has not decided yet.
+    """
 
     merchant_id: int
     merchant_no: str
     name: str
     status: str
     former: str | None
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -31,12 +31,14 @@ RESTRICT: Final = "merchants.restrict"
 RESTORE: Final = "merchants.restore"
 CLOSE: Final = "merchants.close"  # it begins: what is left is settled and paid out
 END: Final = "merchants.end"  # nothing is left; settlement says whether that is so
+EMERGENCY: Final = "merchants.emergency"  # frozen by one person before another decides
 EVENTS: Final = {  # lifecycle events: what happened to `merchant_ids`
     FREEZE: "merchants.frozen",
     RESTRICT: "merchants.restricted",
     RESTORE: "merchants.restored",
     CLOSE: "merchants.closing",
     END: "merchants.closed",
+    EMERGENCY: "merchants.frozen",
 }
 ENDING: Final = "merchants.ending"  # announced before END moves: listeners may refuse
 MOST: Final = 5_000  # merchants of one list
@@ -89,6 +91,22 @@ def propose(
     Raises: ListRefused, DocumentMissing, AlreadyProposed, AttachmentRefused.
     Rule:   MST-1, MST-2 (docs/rules/merchant_states.md).
     """
+    reason, document = worded(reason, document)
+    found = states.standing(merchant_nos=listed(merchant_nos))
+    return freeze_list(
+        action=action,
+        moves=planned(action, merchant_nos, found),
+        reason=reason,
+        document=document,
+        maker=maker,
+        at=at,
+        expires_at=at + LASTS,
+        attachments=attachments,
+    )
+
+
+def worded(reason: str, document: str) -> tuple[str, str]:
+    """Return reason and document without blanks around them. Raises DocumentMissing."""
     reason, document = reason.strip(), document.strip()
     if not reason or len(reason) > 500:
         raise DocumentMissing(_("Say why, in at most 500 characters."), field="reason")
@@ -98,7 +116,21 @@ def propose(
             % {"most": MAX_DOCUMENT},
             field="document",
         )
-    moves = _planned(action, merchant_nos)
+    return reason, document
+
+
+def freeze_list(
+    *,
+    action: str,
+    moves: Sequence[tuple[Standing, str]],
+    reason: str,
+    document: str,
+    maker: User,
+    at: datetime,
+    expires_at: datetime,
+    attachments: Sequence[NewAttachment] = (),
+) -> Approval:
+    """Make the proposal that holds a list of moves, word for word, in whose book it belongs."""
     entries = [entry(one, to) for one, to in moves]
     digest = hashlib.sha256("\n".join(entries).encode()).hexdigest()
     single = len(moves) == 1
@@ -119,7 +151,7 @@ def propose(
         reason=reason,
         maker=maker,
         at=at,
-        expires_at=at + LASTS,
+        expires_at=expires_at,
         attachments=attachments,
     )
 
@@ -132,12 +164,15 @@ def entry(one: Standing, to: str) -> str:
 def goal(action: str, one: Standing) -> str | None:
     """Return where an action takes a merchant from where it stands; None where it cannot."""
     match action, one.status:
-        case ("merchants.freeze", Status.ACTIVE | Status.RESTRICTED | Status.CLOSING):
+        case (
+            "merchants.freeze" | "merchants.emergency",
+            Status.ACTIVE | Status.RESTRICTED | Status.CLOSING,
+        ):
             return Status.FROZEN.value
         case ("merchants.restrict", Status.ACTIVE):
             return Status.RESTRICTED.value
         case ("merchants.restore", Status.FROZEN | Status.RESTRICTED | Status.CLOSING):
-            return one.former
+            return None if one.unconfirmed else one.former
         case ("merchants.close", Status.ACTIVE | Status.CLOSED):
             return Status.CLOSING.value
         case ("merchants.end", Status.CLOSING):
@@ -146,16 +181,24 @@ def goal(action: str, one: Standing) -> str | None:
             return None
 
 
-def _planned(action: str, merchant_nos: Iterable[str]) -> list[tuple[Standing, str]]:
-    """Return every merchant of the list with its goal. Raises ListRefused, naming the first bad."""
+def listed(merchant_nos: Iterable[str], *, most: int = MOST) -> list[str]:
+    """Return the numbers of a list, each once. Raises ListRefused: none, or too many."""
     asked = list(dict.fromkeys(no.strip() for no in merchant_nos if no.strip()))
     if not asked:
         raise ListRefused(_("Name at least one merchant."), field="merchants")
-    if len(asked) > MOST:
+    if len(asked) > most:
         raise ListRefused(
-            _("At most %(most)s merchants in one list.") % {"most": MOST}, field="merchants"
+            _("At most %(most)s merchants in one list.") % {"most": most}, field="merchants"
         )
-    found = {one.merchant_no: one for one in states.standing(merchant_nos=asked)}
+    return asked
+
+
+def planned(
+    action: str, merchant_nos: Iterable[str], standing: Iterable[Standing]
+) -> list[tuple[Standing, str]]:
+    """Return every merchant of the list with its goal. Raises ListRefused, naming the first bad."""
+    asked = listed(merchant_nos)
+    found = {one.merchant_no: one for one in standing}
     unknown = [no for no in asked if no not in found]
     if unknown:
         raise ListRefused(
@@ -165,7 +208,10 @@ def _planned(action: str, merchant_nos: Iterable[str]) -> list[tuple[Standing, s
     for no in asked:
         to = goal(action, found[no])
         if to is None:
-            stuck.append(f"{no} ({Status(found[no].status).label})")
+            why = str(Status(found[no].status).label)
+            if found[no].unconfirmed and action == RESTORE:
+                why = _("its emergency freeze waits for a decision")
+            stuck.append(f"{no} ({why})")
         else:
             moves.append((found[no], to))
     if stuck:
@@ -208,31 +254,36 @@ def _apply(approval: Approval, at: datetime) -> None:
         registries.announce(
             ENDING, merchant_ids=[one.merchant_id for one in locked], payload={"at": at}
         )
+    goals = {one.merchant_id: wanted[one.merchant_no].split("→")[1] for one in locked}
+    move(approval, goals, reason=approval.reason, event=EVENTS[approval.action], at=at)
+
+
+def move(
+    approval: Approval, goals: Mapping[int, str], *, reason: str, event: str, at: datetime
+) -> None:
+    """Move locked merchants to their goals, each with its line, and announce it (MST-1, MST-4)."""
     by = actor.current()
+    ids = list(goals)
     sql.execute(
         sql.load("merchants", "merchant_state_steps"),
         {
-            "merchants": [one.merchant_id for one in locked],
-            "goals": [wanted[one.merchant_no].split("→")[1] for one in locked],
-            "reason": approval.reason,
+            "merchants": ids,
+            "goals": list(goals.values()),
+            "reason": reason,
             "document": approval.after["document"],
             "book": approval.merchant_id,
             "approval": approval.id,
-            "at": approval.closed_at,
+            "at": approval.closed_at or approval.proposed_at,
             "actor": by.name,
             "request_id": by.request_id,
         },
     )
     sql.execute(
         sql.load("merchants", "merchant_state_move"),
-        {"book": approval.merchant_id, "approval": approval.id,
-         "merchants": [one.merchant_id for one in locked]},
-    )  # fmt: skip
-    registries.announce(
-        EVENTS[approval.action],
-        merchant_ids=[one.merchant_id for one in locked],
-        payload={"at": at, "book": approval.merchant_id, "approval_id": approval.id},
+        {"book": approval.merchant_id, "approval": approval.id, "merchants": ids},
     )
+    payload = {"at": at, "book": approval.merchant_id, "approval_id": approval.id}
+    registries.announce(event, merchant_ids=ids, payload=payload)
 
 
 def _changed(action: str, one: Standing, wanted: dict[str, str]) -> bool:
@@ -249,6 +300,7 @@ def describe(approval: Approval) -> str:
             RESTORE: _("Restore merchant %(number)s"),
             CLOSE: _("Begin to close merchant %(number)s"),
             END: _("Close merchant %(number)s for good"),
+            EMERGENCY: _("Confirm the emergency freeze of merchant %(number)s"),
         }
         return said[approval.action] % {"number": approval.after["merchants"][0].split(" ")[0]}
     many = {
@@ -257,18 +309,19 @@ def describe(approval: Approval) -> str:
         RESTORE: _("Restore %(count)s merchants"),
         CLOSE: _("Begin to close %(count)s merchants"),
         END: _("Close %(count)s merchants for good"),
+        EMERGENCY: _("Confirm the emergency freeze of %(count)s merchants"),
     }
     return many[approval.action] % {"count": count}
 
 
-def _gains(approval: Approval) -> frozenset[str]:
+def gains(approval: Approval) -> frozenset[str]:
     """Return who acts for a merchant of the list; the list itself lies in the house's book."""
     numbers = [line.rsplit(" ", 1)[0] for line in approval.after["merchants"]]
     found = Merchant.objects.filter(merchant_no__in=numbers)
     return memberships.insiders(found.values_list("id", flat=True))
 
 
-def _page(approval: Approval) -> str:
+def page(approval: Approval) -> str:
     """Return the merchant's page, or that of the list in the proposal."""
     if approval.after["count"] == 1:
         return reverse("admin:merchants_merchant_change", args=[approval.merchant_id])
@@ -283,8 +336,8 @@ def _action(name: str, title: str | Promise, risk: Risk) -> ApprovalAction:
         permission="merchants.approve_merchantstate",
         title=title,
         risk=risk,
-        gains=_gains,
-        page=_page,
+        gains=gains,
+        page=page,
     )
 
 

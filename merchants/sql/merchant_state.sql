@@ -51,14 +51,16 @@ FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status
   OR OLD.status_sequence IS DISTINCT FROM NEW.status_sequence)
 EXECUTE FUNCTION public.merchants_merchant_guard();
 
--- Each move says what an approved proposal says, about a merchant of its list.
+-- Each move says what an approved proposal says, about a merchant of its list. One alone comes
+-- before its decision: the emergency freeze of an open proposal. When that is rejected, and only
+-- then, the same proposal takes back what is still its own last move.
 CREATE OR REPLACE FUNCTION public.merchants_merchant_step_approved() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   bad text;
 BEGIN
   WITH said AS MATERIALIZED (
-    SELECT a.merchant_id AS book, a.id, a.action, a.reason, a.closed_at,
+    SELECT a.merchant_id AS book, a.id, a.action, a.reason, a.closed_at AS at,
            a.after ->> 'document' AS document, entry
       FROM (SELECT DISTINCT approval_book, approval_id FROM new_rows) n
       JOIN public.foundation_approval a
@@ -66,22 +68,49 @@ BEGIN
        AND a.action IN ('merchants.freeze', 'merchants.restrict', 'merchants.restore',
          'merchants.close', 'merchants.end')
      CROSS JOIN LATERAL jsonb_array_elements_text(a.after -> 'merchants') AS e (entry)
+    UNION ALL
+    SELECT a.merchant_id, a.id, a.action || ':' || a.state, coalesce(d.reason, a.reason),
+           coalesce(a.closed_at, a.proposed_at), a.after ->> 'document',
+           CASE a.state WHEN 'PROPOSED' THEN entry
+                ELSE regexp_replace(entry, '(\w+)→(\w+)$', '\2→\1') END
+      FROM (SELECT DISTINCT approval_book, approval_id FROM new_rows) n
+      JOIN public.foundation_approval a
+        ON a.merchant_id = n.approval_book AND a.id = n.approval_id
+       AND a.action = 'merchants.emergency' AND a.state IN ('PROPOSED', 'REJECTED')
+      LEFT JOIN public.foundation_approval_decision d
+        ON d.merchant_id = a.merchant_id AND d.approval_id = a.id AND NOT d.approves
+     CROSS JOIN LATERAL jsonb_array_elements_text(a.after -> 'merchants') AS e (entry)
   )
   SELECT n.merchant_id::text INTO bad
     FROM new_rows n
     JOIN public.merchants_merchant m ON m.id = n.merchant_id
     LEFT JOIN said s ON s.book = n.approval_book AND s.id = n.approval_id
      AND s.entry = m.merchant_no || ' ' || n.from_status || '→' || n.to_status
-     AND s.reason = n.reason AND s.document = n.document AND s.closed_at = n.at
+     AND s.reason = n.reason AND s.document = n.document AND s.at = n.at
      AND (s.action, n.from_status, n.to_status) IN (
        ('merchants.freeze', 'ACTIVE', 'FROZEN'), ('merchants.freeze', 'RESTRICTED', 'FROZEN'),
        ('merchants.freeze', 'CLOSING', 'FROZEN'), ('merchants.restrict', 'ACTIVE', 'RESTRICTED'),
        ('merchants.restore', 'FROZEN', 'ACTIVE'), ('merchants.restore', 'FROZEN', 'RESTRICTED'),
        ('merchants.restore', 'FROZEN', 'CLOSING'), ('merchants.restore', 'RESTRICTED', 'ACTIVE'),
        ('merchants.restore', 'CLOSING', 'ACTIVE'), ('merchants.close', 'ACTIVE', 'CLOSING'),
-       ('merchants.close', 'CLOSED', 'CLOSING'), ('merchants.end', 'CLOSING', 'CLOSED'))
+       ('merchants.close', 'CLOSED', 'CLOSING'), ('merchants.end', 'CLOSING', 'CLOSED'),
+       ('merchants.emergency:PROPOSED', 'ACTIVE', 'FROZEN'),
+       ('merchants.emergency:PROPOSED', 'RESTRICTED', 'FROZEN'),
+       ('merchants.emergency:PROPOSED', 'CLOSING', 'FROZEN'),
+       ('merchants.emergency:REJECTED', 'FROZEN', 'ACTIVE'),
+       ('merchants.emergency:REJECTED', 'FROZEN', 'RESTRICTED'),
+       ('merchants.emergency:REJECTED', 'FROZEN', 'CLOSING'))
+    LEFT JOIN public.merchants_merchant_transition l
+      ON l.merchant_id = n.merchant_id AND l.sequence = n.sequence - 1
+    LEFT JOIN public.foundation_approval b
+      ON b.merchant_id = l.approval_book AND b.id = l.approval_id
+     AND b.action = 'merchants.emergency' AND b.state IN ('PROPOSED', 'REJECTED')
    WHERE s.id IS NULL OR m.status <> n.from_status
       OR n.sequence <> coalesce(m.status_sequence, 0) + 1
+      -- what one person froze goes back by the decision on it alone, and only as his own last move
+      OR (s.action = 'merchants.emergency:REJECTED'
+          AND (l.approval_book, l.approval_id) IS DISTINCT FROM (s.book, s.id))
+      OR (n.from_status = 'FROZEN' AND b.state = 'PROPOSED')
    LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'merchant_not_approved: nobody approved this move of merchant %', bad
