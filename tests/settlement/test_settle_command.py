@@ -22,6 +22,7 @@ from settlement.models import Batch, Item, Line, Run
 from settlement.services import batch as batches
 from settlement.services import item as items
 from settlement.services import run as runs
+from tests.factories import merchant_state
 from tests.factories import settlement as make
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
@@ -102,6 +103,20 @@ class TestSettle:
 
         assert "net 20001" in capsys.readouterr().out
         assert not Run.objects.exists()
+
+    def test_previews_who_is_passed_over_in_both_forms(self, capsys):
+        _good, frozen = merchants(2)
+        merchant_state.stand(frozen, "FROZEN")
+        number = make.Merchant.objects.get(id=frozen).merchant_no
+
+        call_command("settle", "--date", "2026-03-03", "--dry-run")
+        assert f"its merchant is frozen: {number}" in capsys.readouterr().out
+        call_command("settle", "--date", "2026-03-03", "--dry-run", "--json")
+
+        rows = json.loads(capsys.readouterr().out)
+        assert [(row["merchant_no"] == number, row["passed_over"]) for row in rows] == [
+            (False, ""), (True, "FROZEN"),
+        ]  # fmt: skip
 
 
 class TestTwoAtOnce:

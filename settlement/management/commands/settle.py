@@ -54,7 +54,10 @@ class Command(JsonCommand):
     def _preview(self, run_date: date, options: dict[str, Any]) -> None:
         items = preview.items(run_date=run_date)
         if options["json"]:
-            self.stdout.write(json.dumps([asdict(item) for item in items]))
+            over = preview.passed_over(run_date=run_date)
+            found = [asdict(item) | {"passed_over": ""} for item in items]
+            found += [asdict(item) | {"passed_over": "FROZEN"} for item in over]
+            self.stdout.write(json.dumps(found))
             return
         for item in items:
             self.stdout.write(
