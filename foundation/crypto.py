@@ -18,6 +18,7 @@ from django.conf import settings
 
 NONCE_BYTES: Final = 12
 _SHOWN_FIRST, _SHOWN_LAST = 6, 4
+_LONGEST_MARK: Final = 256
 
 
 class KeyUnknown(Exception):
@@ -56,6 +57,35 @@ def decrypt(token: str, associated: bytes) -> str:
         return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], associated).decode()
     except (InvalidTag, ValueError):
         raise Tampered("The stored value does not belong to this row and field.") from None
+
+
+def seal(content: bytes, associated: bytes) -> bytes:
+    """
+    Return `<key id>:`, nonce and ciphertext of bytes, with a fresh nonce: `encrypt` without base64.
+    """
+    key_id, key = current_key()
+    nonce = os.urandom(NONCE_BYTES)
+    return mark(key_id) + nonce + AESGCM(key).encrypt(nonce, content, associated)
+
+
+def unseal(sealed: bytes, associated: bytes) -> bytes:
+    """Return the bytes. Raises KeyUnknown, Tampered."""
+    head = sealed[:_LONGEST_MARK].partition(b":")[0]
+    key_id = head.decode("utf-8", "replace")
+    key = _keys().get(key_id)
+    if key is None:
+        raise KeyUnknown(f"FIELD_KEYS has no {key_id[:20]!r}.")
+    start = len(head) + 1
+    try:
+        nonce, rest = sealed[start : start + NONCE_BYTES], memoryview(sealed)[start + NONCE_BYTES :]
+        return AESGCM(key).decrypt(nonce, rest, associated)
+    except (InvalidTag, ValueError):
+        raise Tampered("The stored bytes do not belong to this row and field.") from None
+
+
+def mark(key_id: str) -> bytes:
+    """Return how everything begins that `seal` wrote with that key."""
+    return key_id.encode() + b":"
 
 
 def current_key() -> tuple[str, bytes]:

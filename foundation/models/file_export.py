@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from foundation.fields import EncryptedBinaryField
 from foundation.models.fact import Fact, FactForeignKey
 
 
@@ -23,6 +26,7 @@ class FileExport(Fact):
         FAILED = "FAILED", _("failed")
         DELETED = "DELETED", _("deleted")
 
+    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=50)
     filter = models.JSONField(_("filter"), default=dict)
     format = models.CharField(_("format"), max_length=4)
@@ -70,11 +74,15 @@ class FileExport(Fact):
 
 
 class FileExportPart(Fact):
-    """A piece of an export's file. Written once, deleted with the others."""
+    """
+    A piece of an export's file, encrypted (foundation/pieces.py): written once, deleted with the
+    others; only its cipher is written anew when keys rotate.
+    """
 
     export = FactForeignKey(FileExport, models.PROTECT, related_name="parts")
     position = models.PositiveIntegerField(_("position"))
-    content = models.BinaryField(_("content"))
+    uuid = models.UUIDField(editable=False)
+    content = EncryptedBinaryField(_("content"))
 
     class Meta:
         db_table = "foundation_file_export_part"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import IO, Any, Final
@@ -13,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from config.errors import DomainError, Forbidden, Malformed, NotFound
-from foundation import actor, registries, sheet
+from foundation import actor, pieces, registries, sheet
+from foundation.crypto import KeyUnknown, Tampered
 from foundation.exchange import Exportable
 from foundation.models import FileExport, FileExportPart, Job, User
 from foundation.selectors.house import house_id
@@ -27,10 +29,10 @@ KEPT: Final = timedelta(hours=24)
 MOST_ROWS: Final = 200_000
 MOST_OPEN: Final = 5  # exports of one person that are written or kept at a time
 _CHUNK: Final = 500  # rows read at a time
-_PART: Final = 512 * 1024  # bytes of the file in one row
 TOO_MANY: Final = gettext_noop("More than 200,000 rows: choose fewer by the filter.")
 CANCELLED: Final = gettext_noop("Stopped by a person.")
 NO_RIGHT: Final = gettext_noop("Who asked for it may no longer have it.")
+_log = logging.getLogger(__name__)
 
 
 class TooManyExports(DomainError):
@@ -43,6 +45,12 @@ class FilterMalformed(Malformed):
     """A filter or format that this export does not have."""
 
     code = "export_filter_malformed"
+
+
+class ExportDamaged(DomainError):
+    """The file in the database is not the one that was written; it is not handed out."""
+
+    code = "export_damaged"
 
 
 def exportable(kind: str, user: User) -> Exportable:
@@ -136,18 +144,23 @@ def read(*, export_id: int, user: User, at: datetime) -> tuple[FileExport, Itera
     """
     Return an export and its file, piece by piece, to who asked for it and still may; recorded.
 
-    Raises: NotFound. Rule: EXC-6, EXC-8.
+    The whole file is proved before its first byte goes out. Raises: NotFound, ExportDamaged.
+    Rule: EXC-6, EXC-8.
     """
+    export = _own(export_id, user)
+    if export.state != FileExport.State.READY or export.expires_at <= at:
+        raise NotFound(_("The file is not there."))
+    exportable(export.kind, user)
+    sound = _is_sound(export)
     with transaction.atomic():
         actor.stamp_transaction()
-        export = _own(export_id, user)
-        if export.state != FileExport.State.READY or export.expires_at <= at:
-            raise NotFound(_("The file is not there."))
-        exportable(export.kind, user)
-        FileExport.objects.filter(merchant_id=export.merchant_id, id=export.id).update(
-            downloads=F("downloads") + 1
-        )
-        _record(export, "file.download")
+        if sound:
+            FileExport.objects.filter(merchant_id=export.merchant_id, id=export.id).update(
+                downloads=F("downloads") + 1
+            )
+        _record(export, "file.download" if sound else "file.damaged")
+    if not sound:
+        raise ExportDamaged(_("The file is damaged: ask for it again."))
     return export, _pieces(export)
 
 
@@ -195,14 +208,16 @@ def _keep(export: FileExport, file: IO[bytes], rows: int) -> None:
         kept = _locked(export.id)
         if kept.state != FileExport.State.REQUESTED:
             return
-        position = 0
-        while piece := file.read(_PART):
-            digest.update(piece)
-            size += len(piece)
+        for piece in pieces.cut(file, of=kept.uuid):
+            digest.update(piece.content)
+            size += len(piece.content)
             FileExportPart.objects.create(
-                merchant_id=kept.merchant_id, export=kept, position=position, content=piece
+                merchant_id=kept.merchant_id,
+                export=kept,
+                position=piece.position,
+                uuid=piece.uuid,
+                content=piece.content,
             )
-            position += 1
         kept.state, kept.rows, kept.size_bytes = FileExport.State.READY, rows, size
         kept.sha256 = digest.hexdigest()
         kept.save(update_fields=["state", "rows", "size_bytes", "sha256"])
@@ -227,11 +242,18 @@ def _delete(export: FileExport, at: datetime) -> None:
 
 
 def _pieces(export: FileExport) -> Iterator[bytes]:
-    position = 0
+    """Yield the file. Raises Tampered, KeyUnknown."""
     parts = FileExportPart.objects.filter(merchant_id=export.merchant_id, export_id=export.id)
-    while (part := parts.filter(position=position).first()) is not None:
-        yield bytes(part.content)
-        position += 1
+    return pieces.joined(lambda position: parts.filter(position=position).first(), of=export.uuid)
+
+
+def _is_sound(export: FileExport) -> bool:
+    try:
+        pieces.prove(_pieces(export), export.sha256)
+    except (Tampered, KeyUnknown) as error:
+        _log.error("the file of export %s is damaged: %s", export.id, type(error).__name__)
+        return False
+    return True
 
 
 def _own(export_id: int, user: User, *, lock: bool = False) -> FileExport:

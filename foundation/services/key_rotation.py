@@ -11,10 +11,12 @@ from django.apps import apps
 from django.db import connection, transaction
 
 from foundation import actor, crypto, mfa, sql
-from foundation.fields import EncryptedTextField
+from foundation.fields import EncryptedBinaryField, EncryptedTextField
 from foundation.services import job as jobs
 
 BATCH: Final = 500
+BINARY_BATCH: Final = 8  # pieces of files: what is held at a time stays small
+Encrypted = EncryptedTextField | EncryptedBinaryField
 _SECRETS: Final = ("secret", "seed")  # of an app on a telephone, of recovery codes
 _SECRET_WAITS: Final = (
     "FROM public.mfa_authenticator WHERE coalesce(data->>'secret', data->>'seed') NOT LIKE %s"
@@ -23,23 +25,28 @@ _SECRET_WAITS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """How many values were written again, and how many changed under our hands and were left."""
+    """
+    How many values were written again, how many changed under our hands and were left, and which
+    are damaged: what cannot be read cannot be written again either, and does not stop the rest.
+    """
 
     written: int
     left: int
+    damaged: tuple[str, ...] = ()
 
 
-def encrypted_fields() -> Iterator[EncryptedTextField]:
+def encrypted_fields() -> Iterator[Encrypted]:
     """Return every encrypted field of every installed model."""
     for model in apps.get_models():
         for field in model._meta.local_fields:
-            if isinstance(field, EncryptedTextField):
+            if isinstance(field, (EncryptedTextField, EncryptedBinaryField)):
                 yield field
 
 
-def waiting(field: EncryptedTextField) -> int:
+def waiting(field: Encrypted) -> int:
     """Return how many values of a field are not written with the present key."""
-    return int(sql.rows(f"SELECT count(*) AS rows {_of(field)}", [_present()])[0]["rows"])
+    where, mark = _of(field)
+    return int(sql.rows(f"SELECT count(*) AS rows {where}", [mark])[0]["rows"])
 
 
 def secrets_waiting() -> int:
@@ -52,18 +59,19 @@ def rotate(*, progress: Callable[[int, int], None] | None = None) -> Rotated:
     Write every value again whose key is not the present one, in small transactions.
 
     Stopped at any place it goes on where it was, because it looks for what is left; run it until
-    `waiting` says 0, then the old key may go. Raises JobRunning, KeyUnknown, Tampered.
+    `waiting` says 0, then the old key may go. Raises JobRunning, KeyUnknown.
     """
     fields = list(encrypted_fields())
     total = sum(waiting(field) for field in fields) + secrets_waiting()
     job = jobs.start("rotate_keys", crypto.current_key()[0], total)
     written = left = 0
+    damaged: list[str] = []
     try:
         for field in fields:
             last = 0
             while batch := _batch(field, last):
                 last = batch[-1]["id"]
-                changed = _rewrite(field, batch)
+                changed = _rewrite(field, batch, damaged)
                 written, left = written + changed, left + len(batch) - changed
                 jobs.add(job.id, changed, fence=job.fence)
                 if progress is not None:
@@ -75,43 +83,54 @@ def rotate(*, progress: Callable[[int, int], None] | None = None) -> Rotated:
         jobs.fail(job.id, repr(error), fence=job.fence)
         raise
     jobs.finish(job.id, fence=job.fence)
-    return Rotated(written, left)
+    return Rotated(written, left, tuple(damaged))
 
 
 def _present() -> str:
     return crypto.current_key()[0] + ":%"
 
 
-def _names(field: EncryptedTextField) -> tuple[str, str]:
+def _names(field: Encrypted) -> tuple[str, str]:
     """Return table and column, quoted."""
     quote = connection.ops.quote_name
     return quote(field.model._meta.db_table), quote(str(field.column))
 
 
-def _of(field: EncryptedTextField) -> str:
+def _of(field: Encrypted) -> tuple[str, str | bytes]:
+    """Return FROM and WHERE of the values of another key, with the mark of the present one."""
     table, column = _names(field)
-    return f"FROM {table} WHERE {column} NOT LIKE %s"
+    if isinstance(field, EncryptedTextField):
+        return f"FROM {table} WHERE {column} NOT LIKE %s", _present()
+    mark = crypto.mark(crypto.current_key()[0])
+    return f"FROM {table} WHERE substring({column} FROM 1 FOR {len(mark)}) <> %s", mark
 
 
-def _batch(field: EncryptedTextField, after: int) -> list[dict[str, Any]]:
+def _batch(field: Encrypted, after: int) -> list[dict[str, Any]]:
     _table, column = _names(field)
+    where, mark = _of(field)
+    most = BATCH if isinstance(field, EncryptedTextField) else BINARY_BATCH
     return sql.rows(
-        f"SELECT id, uuid, {column} AS token {_of(field)} AND id > %s ORDER BY id LIMIT %s",
-        [_present(), after, BATCH],
+        f"SELECT id, uuid, {column} AS token {where} AND id > %s ORDER BY id LIMIT %s",
+        [mark, after, most],
     )
 
 
-def _rewrite(field: EncryptedTextField, batch: list[dict[str, Any]]) -> int:
-    """Replace each value that is still the one we read; return how many were."""
+def _rewrite(field: Encrypted, batch: list[dict[str, Any]], damaged: list[str]) -> int:
+    """Replace each value that is still the one we read; return how many were. Name the damaged."""
     table, column = _names(field)
     changed = 0
     with transaction.atomic():
         for row in batch:
             associated = field.associated_with(row["uuid"])
-            fresh = crypto.encrypt(crypto.decrypt(row["token"], associated), associated)
+            stored = field.stored(row["token"])
+            try:
+                fresh = field.seal(field.open(stored, associated), associated)
+            except crypto.Tampered:
+                damaged.append(f"{field.model._meta.label}.{field.name} {row['id']}")
+                continue
             changed += sql.execute(
                 f"UPDATE {table} SET {column} = %s WHERE id = %s AND {column} = %s",
-                [fresh, row["id"], row["token"]],
+                [fresh, row["id"], stored],
             )
     return changed
 

@@ -36,10 +36,15 @@ CREATE OR REPLACE TRIGGER file_export_guard BEFORE INSERT OR UPDATE
 ON public.foundation_file_export
 FOR EACH ROW EXECUTE FUNCTION public.foundation_file_export_guard();
 
--- A part is written while its export is; it never changes.
+-- A part is written while its export is; later its cipher alone is, when keys rotate.
 CREATE OR REPLACE FUNCTION public.foundation_file_export_part_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF TG_OP = 'UPDATE'
+     AND (NEW.id, NEW.merchant_id, NEW.export_id, NEW.position, NEW.uuid)
+         IS NOT DISTINCT FROM (OLD.id, OLD.merchant_id, OLD.export_id, OLD.position, OLD.uuid) THEN
+    RETURN NEW;
+  END IF;
   IF TG_OP = 'UPDATE' OR NOT EXISTS (
       SELECT FROM public.foundation_file_export e
        WHERE e.merchant_id = NEW.merchant_id AND e.id = NEW.export_id

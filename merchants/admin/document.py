@@ -7,13 +7,15 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from config.errors import NotFound
-from merchants.models import Document
+from foundation import clock
+from foundation.admin.refusal import plain_refusal
 from merchants.services import document as documents
+from merchants.services.document_part import DocumentDamaged
 
 RIGHT = "merchants.view_document"
 # Whatever a browser makes of the bytes: they load nothing, run nothing and are nobody.
@@ -21,30 +23,40 @@ _POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
 @require_safe
-def file(request: HttpRequest, uuid: UUID) -> HttpResponse:
+def file(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Give the bytes as they came, to be kept in a file, never to be shown in a page (DOC-7)."""
-    paper = _read(request, uuid, whole=True)
-    return _sent(paper.content, paper.content_type, paper.file_name, attached=True)
+    _require_right(request)
+    try:
+        paper, content = documents.read(uuid=uuid, at=clock.now())
+    except NotFound as refusal:
+        raise Http404 from refusal
+    except DocumentDamaged as refusal:
+        return plain_refusal(refusal)
+    answer = StreamingHttpResponse(content, content_type=paper.content_type)
+    answer["Content-Length"] = str(paper.size_bytes)
+    return _guarded(answer, paper.file_name, attached=True)
 
 
 @require_safe
-def preview(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Give the picture drawn anew, for pages of the reviewer (DOC-7)."""
-    paper = _read(request, uuid, whole=False)
-    return _sent(paper.preview or b"", "image/jpeg", "preview.jpg", attached=False)
-
-
-def _read(request: HttpRequest, uuid: UUID, *, whole: bool) -> Document:
-    if not request.user.has_perm(RIGHT):
-        raise PermissionDenied
+def preview(request: HttpRequest, uuid: UUID, page: int) -> HttpResponseBase:
+    """Give the picture of a page, drawn anew, for pages of the reviewer (DOC-7)."""
+    _require_right(request)
     try:
-        return documents.read(uuid=uuid, whole=whole)
+        picture = documents.look(uuid=uuid, page=page, at=clock.now())
     except NotFound as refusal:
         raise Http404 from refusal
+    except DocumentDamaged as refusal:
+        return plain_refusal(refusal)
+    answer = HttpResponse(picture, content_type="image/jpeg")
+    return _guarded(answer, "preview.jpg", attached=False)
 
 
-def _sent(content: Any, content_type: str, name: str, *, attached: bool) -> HttpResponse:
-    answer = HttpResponse(bytes(content), content_type=content_type)
+def _require_right(request: HttpRequest) -> None:
+    if not request.user.has_perm(RIGHT):
+        raise PermissionDenied
+
+
+def _guarded(answer: HttpResponseBase, name: str, *, attached: bool) -> HttpResponseBase:
     answer["Content-Disposition"] = content_disposition_header(attached, name) or "attachment"
     answer["Content-Security-Policy"] = _POLICY
     answer["X-Content-Type-Options"] = "nosniff"
@@ -56,4 +68,4 @@ def _sent(content: Any, content_type: str, name: str, *, attached: bool) -> Http
 def fill(site: Any = admin.site) -> None:
     """Give papers their addresses in the admin."""
     site.add_page("merchants/document/<uuid:uuid>/file", file, "document_file")
-    site.add_page("merchants/document/<uuid:uuid>/preview", preview, "document_preview")
+    site.add_page("merchants/document/<uuid:uuid>/preview/<int:page>", preview, "document_preview")

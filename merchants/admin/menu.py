@@ -43,6 +43,7 @@ def fill() -> None:
     merchant_import.fill()
     confirmation.fill()
     registries.work_items.register("merchants.emergency", merchant_emergency.undecided)
+    registries.work_items.register("merchants.damaged_papers", work_items.damaged_papers)
     registries.work_items.register("merchants.to_call", work_items.to_call)
     registries.work_items.register("merchants.to_review", work_items.to_review)
     registries.work_items.register("merchants.to_complete", work_items.to_complete)

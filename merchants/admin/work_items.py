@@ -12,7 +12,7 @@ from foundation import clock
 from foundation.models import User
 from foundation.money import Money
 from foundation.registries import WorkItem
-from merchants.models import Application, Confirmation
+from merchants.models import Application, Confirmation, Document
 from merchants.selectors.application import house_id
 from merchants.services import confirmation as confirmations
 
@@ -63,6 +63,21 @@ def to_call(user: User) -> Iterable[WorkItem]:
             ),
             url=reverse("admin:merchants_confirmation_changelist") + "?state=WAITING",
             permission="merchants.call_back",
+        )
+
+
+def damaged_papers(user: User) -> Iterable[WorkItem]:
+    """Papers that cannot be read any more: somebody touched the database, or a key is missing."""
+    damaged = Document.objects.filter(merchant_id=house_id(), damaged_at__isnull=False)
+    found = damaged.aggregate(many=Count("id"), oldest=Min("damaged_at"), first=Min("application"))
+    if found["many"]:
+        yield WorkItem(
+            title=_("Papers are damaged in the database"),
+            count=found["many"],
+            oldest_at=found["oldest"],
+            at_stake=(),
+            url=reverse("admin:merchants_application_change", args=[found["first"]]),
+            permission="merchants.view_document",
         )
 
 

@@ -12,7 +12,6 @@ ALTER TABLE public.merchants_application DROP CONSTRAINT application_has_history
   DROP CONSTRAINT application_makers_review_nothing;
 ALTER TABLE public.merchants_application_version DROP CONSTRAINT application_version_hash;
 ALTER TABLE public.merchants_application_evidence DROP CONSTRAINT application_evidence_hash;
-ALTER TABLE public.merchants_document DROP CONSTRAINT document_hash;
 ALTER TABLE public.merchants_application_owner DROP CONSTRAINT application_owner_through;
 DROP TRIGGER application_guard ON public.merchants_application;
 DROP FUNCTION public.merchants_application_guard();
@@ -21,8 +20,6 @@ DROP TRIGGER part_guard ON public.merchants_application_owner;
 DROP TRIGGER part_guard ON public.merchants_application_contact;
 DROP TRIGGER part_guard ON public.merchants_application_site;
 DROP FUNCTION public.merchants_application_part_guard();
-DROP TRIGGER document_guard ON public.merchants_document;
-DROP FUNCTION public.merchants_document_guard();
 DROP TRIGGER shares ON public.merchants_application_owner;
 DROP FUNCTION public.merchants_application_owner_shares();
 """

@@ -14,7 +14,7 @@ from merchants.models.application_party import (
 from merchants.models.bank_account import BankAccount
 from merchants.models.confirmation import Confirmation
 from merchants.models.custom_role import CustomRole
-from merchants.models.document import Document
+from merchants.models.document import Document, DocumentPart
 from merchants.models.industry import ContractType, Industry, ProductGate, RiskGrade
 from merchants.models.invitation import Invitation
 from merchants.models.membership import Ability, Membership
@@ -48,6 +48,7 @@ __all__ = [
     "ContractType",
     "CustomRole",
     "Document",
+    "DocumentPart",
     "FactorCount",
     "Industry",
     "Invitation",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import PurePath
 from typing import IO, Final
@@ -19,7 +20,7 @@ from foundation.models import User
 from foundation.services import audit
 from merchants.models import Document
 from merchants.selectors import application as applications
-from merchants.services import document_content
+from merchants.services import document_content, document_part
 from merchants.services.application import open_for_change
 
 MOST: Final = 40  # papers of one application, those taken off included
@@ -45,6 +46,7 @@ def add(
     content = file.read(document_content.MAX_BYTES + 1)
     seen = document_content.inspect(content)
     digest = hashlib.sha256(content).hexdigest()
+    previews = seen.previews or document_content.pages_of(content, seen.content_type)
     with transaction.atomic():
         actor.stamp_transaction()
         application = open_for_change(application_id, maker)
@@ -64,14 +66,15 @@ def add(
             kind=kind,
             file_name=safe_name(file_name, seen.content_type),
             content_type=seen.content_type,
-            content=content,
+            part_count=document_part.count(len(content)),
+            preview_count=len(previews),
             sha256=digest,
             size_bytes=len(content),
             pages=seen.pages,
-            preview=seen.preview,
             uploaded_by=maker,
             uploaded_at=at,
         )
+        document_part.store(document, content, previews)
         _record(document, application.number, "document.add")
     return document
 
@@ -99,21 +102,30 @@ def remove(*, application_id: int, document_id: int, maker: User, at: datetime) 
         _record(document, application.number, "document.remove")
 
 
-def read(*, uuid: UUID, whole: bool) -> Document:
+def read(*, uuid: UUID, at: datetime) -> tuple[Document, Iterator[bytes]]:
     """
-    Return a paper with its bytes (`whole`) or with its preview, and record that it was looked at.
+    Return a paper with its bytes, piece by piece, and record that it was taken out.
 
-    Raises: NotFound. Rule: DOC-7.
+    Raises: NotFound, DocumentDamaged. Rule: DOC-7, DOC-8.
     """
-    with transaction.atomic():
-        found = Document.objects.filter(merchant_id=applications.house_id(), uuid=uuid)
-        document = found.defer("preview" if whole else "content").select_related("application")
-        paper = document.first()
-        if paper is None or not (whole or paper.preview):
-            raise NotFound(_("There is no such paper."))
-        verb = "document.download" if whole else "document.look"
-        _record(paper, paper.application.number, verb)
-    return paper
+    document = _find(uuid)
+    content = document_part.opened(document, at)
+    _looked(document, "document.download")
+    return document, content
+
+
+def look(*, uuid: UUID, page: int, at: datetime) -> bytes:
+    """
+    Return the picture of a page of a paper (JPEG), and record that it was looked at.
+
+    Raises: NotFound, DocumentDamaged. Rule: DOC-7, DOC-8.
+    """
+    document = _find(uuid)
+    picture = document_part.picture(document, page, at)
+    if picture is None:
+        raise NotFound(_("There is no such paper."))
+    _looked(document, "document.look")
+    return picture
 
 
 def safe_name(name: str, content_type: str) -> str:
@@ -125,6 +137,20 @@ def safe_name(name: str, content_type: str) -> str:
     stem = last.rpartition(".")[0] or last
     kept = re.sub(r"[^\w .-]", "", stem).strip(" .-")[:NAME_MOST] or "document"
     return f"{kept}.{document_content.SUFFIX[content_type]}"
+
+
+def _find(uuid: UUID) -> Document:
+    found = Document.objects.filter(merchant_id=applications.house_id(), uuid=uuid)
+    document = found.defer("content", "preview").select_related("application").first()
+    if document is None:
+        raise NotFound(_("There is no such paper."))
+    return document
+
+
+def _looked(document: Document, action: str) -> None:
+    with transaction.atomic():
+        actor.stamp_transaction()
+        _record(document, document.application.number, action)
 
 
 def _record(document: Document, number: str, action: str) -> None:

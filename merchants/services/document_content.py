@@ -45,11 +45,11 @@ class DocumentRefused(Malformed):
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What the bytes are: type, pages, and for a picture its preview, drawn anew (JPEG)."""
+    """What the bytes are: type, pages, and for a picture what is seen, drawn anew (JPEG)."""
 
     content_type: str
     pages: int
-    preview: bytes | None
+    previews: tuple[bytes, ...] = ()
 
 
 def inspect(content: bytes) -> Inspected:
@@ -73,6 +73,11 @@ def inspect(content: bytes) -> Inspected:
         raise DocumentRefused(_("Only JPEG, PNG and PDF files are taken."))
     _refuse_second_nature(content)
     return found
+
+
+def pages_of(content: bytes, content_type: str) -> tuple[bytes, ...]:
+    """Return pictures of the pages of an inspected PDF; nothing of anything else."""
+    return ()
 
 
 def too_large() -> DocumentRefused:
@@ -107,7 +112,7 @@ def _picture(content: bytes, kind: str) -> Inspected:
             if kind == JPEG:  # decoded small, yet to its end
                 picture.draft("RGB", (2 * PREVIEW_SIDE, 2 * PREVIEW_SIDE))
             picture.load()  # a cut or broken file fails here
-            return Inspected(kind, 1, _drawn_anew(picture))
+            return Inspected(kind, 1, (_drawn_anew(picture),))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
         raise DocumentRefused(_("The picture is cut off or broken.")) from error
     except Image.DecompressionBombError as error:
@@ -173,7 +178,7 @@ def _pdf(content: bytes) -> Inspected:
         raise DocumentRefused(_why(str(found["refused"]), str(found["what"])))
     if not 1 <= found["pages"] <= MAX_PAGES:
         raise DocumentRefused(_("A PDF has 1 to %(most)s pages.") % {"most": MAX_PAGES})
-    return Inspected(PDF, found["pages"], None)
+    return Inspected(PDF, found["pages"])
 
 
 def _probed(content: bytes) -> dict[str, Any]:

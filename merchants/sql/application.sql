@@ -20,9 +20,6 @@ ALTER TABLE public.merchants_application_version
 ALTER TABLE public.merchants_application_evidence
   ADD CONSTRAINT application_evidence_hash
     CHECK (sha256 = encode(sha256(convert_to(content, 'UTF8')), 'hex'));
-ALTER TABLE public.merchants_document
-  ADD CONSTRAINT document_hash CHECK (sha256 = encode(sha256(content), 'hex')
-    AND size_bytes = octet_length(content));
 ALTER TABLE public.merchants_application_owner
   ADD CONSTRAINT application_owner_through FOREIGN KEY (merchant_id, application_id, through_no)
     REFERENCES public.merchants_application_owner (merchant_id, application_id, line_no)
@@ -160,36 +157,6 @@ CREATE TRIGGER part_guard BEFORE INSERT OR UPDATE OR DELETE ON public.merchants_
   FOR EACH ROW EXECUTE FUNCTION public.merchants_application_part_guard();
 CREATE TRIGGER part_guard BEFORE INSERT OR UPDATE OR DELETE ON public.merchants_application_site
   FOR EACH ROW EXECUTE FUNCTION public.merchants_application_part_guard();
-
--- A document comes, and is taken off once, while its application is open; else nothing of it
--- changes.
-CREATE OR REPLACE FUNCTION public.merchants_document_guard() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM FROM public.merchants_application a
-   WHERE a.merchant_id = NEW.merchant_id AND a.id = NEW.application_id
-     AND a.state IN ('DRAFT', 'RETURNED') FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'application_frozen: the documents of application % cannot change',
-      NEW.application_id USING ERRCODE = 'check_violation';
-  END IF;
-  IF TG_OP = 'INSERT' THEN
-    RETURN NEW;
-  END IF;
-  IF OLD.removed_at IS NOT NULL
-     OR (NEW.merchant_id, NEW.application_id, NEW.uuid, NEW.kind, NEW.file_name, NEW.content_type,
-         NEW.sha256, NEW.size_bytes, NEW.pages, NEW.uploaded_by_id, NEW.uploaded_at)
-       IS DISTINCT FROM
-        (OLD.merchant_id, OLD.application_id, OLD.uuid, OLD.kind, OLD.file_name, OLD.content_type,
-         OLD.sha256, OLD.size_bytes, OLD.pages, OLD.uploaded_by_id, OLD.uploaded_at)
-     OR NEW.content IS DISTINCT FROM OLD.content OR NEW.preview IS DISTINCT FROM OLD.preview THEN
-    RAISE EXCEPTION 'document_fixed: document % cannot change', OLD.id
-      USING ERRCODE = 'check_violation';
-  END IF;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER document_guard BEFORE INSERT OR UPDATE ON public.merchants_document
-  FOR EACH ROW EXECUTE FUNCTION public.merchants_document_guard();
 
 -- The shares of one company's owners, or of the applicant's, sum to at most 100 %.
 CREATE OR REPLACE FUNCTION public.merchants_application_owner_shares() RETURNS trigger

@@ -36,6 +36,7 @@ WHY_NOT = {
     "merchants.ApplicationEvidence": "append-only; its approval carries who decided",
     "merchants.ApplicationVersion": _PERSON,
     "merchants.Document": "never changed nor deleted, with the person who sent it",
+    "merchants.DocumentPart": "the bytes of a document, which says who sent it; never changed",
     "merchants.FactorCount": "counters of wrong proofs, which each verification moves",
     "merchants.OneTimeCode": "one row for each code, of a request with its person; only sent once",
     "merchants.Paper": "carries its actor; superseded once, by what a trigger finds approved",

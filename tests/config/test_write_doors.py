@@ -114,7 +114,7 @@ def pages(made: portal.Shop) -> set[str]:
         "factor_id": 1, "sign_in_id": 1, "user_id": UUID(int=0), "role_id": 1,
         "invitation_id": 1, "key_id": 1, "token": "1.2.3",
         "approval_id": 1, "position": 0, "kind": "merchants", "form": "csv", "import_id": 1,
-        "export_id": 1, "confirmation_id": 1,
+        "export_id": 1, "confirmation_id": 1, "page": 1,
     }  # fmt: skip
     staff = UserFactory(is_staff=True, is_superuser=True)
     found, reads = set(), of_screens() | {"admin:app_list"}

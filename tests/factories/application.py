@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
 from PIL import Image
 
 from foundation.models import User
 from merchants.models import Application, Document
 from merchants.services import application as applications
+from merchants.services import document_part
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
 REGISTRATION = "91110000600037341L"
@@ -75,18 +77,22 @@ def picture(format: str = "PNG", size: tuple[int, int] = (40, 30), colour: str =
 def paper(application: Application, kind: str, by: User, content: bytes = b"") -> Document:
     """Return a document of the application, a picture unless its bytes are given."""
     content = content or picture()
-    return Document.objects.create(
-        merchant_id=application.merchant_id,
-        application=application,
-        kind=kind,
-        file_name=f"{kind}.png",
-        content_type="image/png",
-        content=content,
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=len(content),
-        uploaded_by=by,
-        uploaded_at=AT,
-    )
+    with transaction.atomic():
+        made = Document.objects.create(
+            merchant_id=application.merchant_id,
+            application=application,
+            kind=kind,
+            file_name=f"{kind}.png",
+            content_type="image/png",
+            part_count=document_part.count(len(content)),
+            preview_count=1,
+            sha256=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
+            uploaded_by=by,
+            uploaded_at=AT,
+        )
+        document_part.store(made, content, [content])
+    return made
 
 
 def draft(

@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from config.errors import Forbidden, NotFound
+from foundation import pieces
 from foundation.models import (
     AuditEvent,
     FileExport,
@@ -183,7 +184,51 @@ class TestAnExport:
             with pytest.raises(IntegrityError), transaction.atomic():
                 every.update(**change)
         with pytest.raises(IntegrityError), transaction.atomic():
-            FileExportPart.objects.update(content=b"x")
+            FileExportPart.objects.update(position=1)
+
+    def test_lies_encrypted(self) -> None:
+        MerchantFactory(merchant_no="E1", name="湖畔茶业")
+        export = ask(staff("operator"))
+        exports.write(export_id=export.id, at=NOON)
+
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT content FROM foundation_file_export_part")
+            lying = b"".join(bytes(content) for (content,) in cursor.fetchall())
+
+        assert "湖畔茶业".encode() not in lying
+        assert any("湖畔茶业" in row for row in fetched(export))
+
+    @pytest.mark.parametrize("way", ["changed", "shortened", "swapped"])
+    def test_that_somebody_tampered_with_is_not_handed_out(
+        self, way: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(pieces, "SIZE", 100)
+        MerchantFactory.create_batch(5)
+        one, other = ask(staff("operator")), ask(staff("operator"))
+        for each in (one, other):
+            exports.write(export_id=each.id, at=NOON)
+        before, after = (list(each.parts.order_by("position")) for each in (one, other))
+        statement = "UPDATE foundation_file_export_part SET content = %s WHERE id = %s"
+        with connection.cursor() as cursor:
+            if way == "changed":
+                cursor.execute(
+                    "UPDATE foundation_file_export_part"
+                    " SET content = set_byte(content, 40, get_byte(content, 40) # 1) WHERE id = %s",
+                    [before[1].id],
+                )
+            elif way == "shortened":
+                cursor.execute(
+                    "DELETE FROM foundation_file_export_part WHERE id = %s", [before[-1].id]
+                )
+            else:
+                cursor.execute(statement, [bytes(after[1].__dict__["content"]), before[1].id])
+
+        with pytest.raises(exports.ExportDamaged):
+            exports.read(export_id=one.id, user=one.requested_by, at=NOON)
+
+        assert AuditEvent.objects.filter(action="file.damaged", object_id=str(one.id)).exists()
+        assert "damaged" in caplog.text
+        assert len(fetched(other)) == 6
 
 
 class TestALongExport:

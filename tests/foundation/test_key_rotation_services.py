@@ -149,10 +149,21 @@ class TestRotate:
         row.number = "4111111111111111"
         row.save()
 
-        assert key_rotation._rewrite(field, batch) == 499
+        assert key_rotation._rewrite(field, batch, []) == 499
 
         row.refresh_from_db()
         assert row.number == "4111111111111111"
+
+    def test_goes_past_a_damaged_value_and_names_it(self, secret, settings, capsys):
+        settings.FIELD_KEYS = {"new": KEYS["new"], "old": KEYS["old"]}
+        sql.execute("UPDATE tests_secret SET number = 'old:AAAA' WHERE id = 7")
+
+        rotated = key_rotation.rotate()
+
+        assert (rotated.written, rotated.damaged) == (1_199, ("foundation.Secret.number 7",))
+        with pytest.raises(CommandError):
+            call_command("rotate_keys")
+        assert "foundation.Secret.number 7: damaged" in capsys.readouterr().out
 
     def test_the_command_counts_what_is_left(self, secret, settings, capsys):
         settings.FIELD_KEYS = {"new": KEYS["new"], "old": KEYS["old"]}

@@ -6,10 +6,12 @@ import io
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from foundation.models import AuditEvent, User
+from merchants.admin import work_items
 from merchants.models import Document
 from merchants.services import application as applications
 from merchants.services import document as documents
@@ -29,6 +31,17 @@ def document() -> Document:
     )  # fmt: skip
 
 
+def spoil(document: Document, page: int) -> None:
+    """Change one bit of what lies in the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE merchants_document_part"
+            " SET content = set_byte(content, 40, get_byte(content, 40) # 1)"
+            " WHERE document_id = %s AND page = %s",
+            [document.id, page],
+        )
+
+
 def door(*roles: str) -> Client:
     user: User = UserFactory(is_staff=True, language="en")
     user.groups.set(Group.objects.filter(name__in=roles))
@@ -37,11 +50,20 @@ def door(*roles: str) -> Client:
     return client
 
 
+def file_of(uuid: object) -> str:
+    return reverse("admin:document_file", args=[uuid])
+
+
+def preview_of(uuid: object) -> str:
+    return reverse("admin:document_preview", args=[uuid, 1])
+
+
 class TestAPaper:
     def test_goes_out_as_it_came_as_an_attachment_in_a_sandbox(self, document):
         answer = door("reviewer").get(reverse("admin:document_file", args=[document.uuid]))
 
-        assert answer.content == picture()
+        assert answer.getvalue() == picture()
+        assert answer["Content-Length"] == str(len(picture()))
         assert answer["Content-Type"] == "image/png"
         assert answer["Content-Disposition"].startswith("attachment; filename*=utf-8''")
         assert answer["X-Content-Type-Options"] == "nosniff"
@@ -53,20 +75,45 @@ class TestAPaper:
         assert event.actor.startswith("user:")
 
     def test_is_shown_in_pages_only_as_it_was_drawn_anew(self, document):
-        answer = door("reviewer").get(reverse("admin:document_preview", args=[document.uuid]))
+        answer = door("reviewer").get(preview_of(document.uuid))
 
         assert answer["Content-Type"] == "image/jpeg"
         assert answer.content.startswith(b"\xff\xd8\xff")
         assert "sandbox" in answer["Content-Security-Policy"]
         assert AuditEvent.objects.filter(action="document.look").exists()
 
-    @pytest.mark.parametrize("name", ["document_file", "document_preview"])
-    def test_is_not_for_everybody(self, document, name):
-        address = reverse(f"admin:{name}", args=[document.uuid])
+    @pytest.mark.parametrize("address_of", [file_of, preview_of])
+    def test_is_not_for_everybody(self, document, address_of):
+        address = address_of(document.uuid)
 
         assert door().get(address).status_code == 403
         assert Client().get(address).status_code == 302
         assert door("reviewer").post(address).status_code == 405
-        unknown = reverse(f"admin:{name}", args=["00000000-0000-4000-8000-000000000000"])
+        unknown = address_of("00000000-0000-4000-8000-000000000000")
         assert door("auditor").get(unknown).status_code == 404
         assert not AuditEvent.objects.filter(action__startswith="document.d").exists()
+
+    @pytest.mark.parametrize(("address_of", "page"), [(file_of, 0), (preview_of, 1)])
+    def test_that_is_damaged_is_refused_in_words_and_recorded_once(
+        self, document, address_of, page
+    ):
+        spoil(document, page)
+        client = door("reviewer")
+
+        for _again in range(2):
+            answer = client.get(address_of(document.uuid))
+            assert answer.status_code == 409
+            assert answer["Content-Type"].startswith("text/plain")
+            assert "damaged" in answer.content.decode()
+
+        assert AuditEvent.objects.filter(action="document.damaged").count() == 1
+        assert not AuditEvent.objects.filter(action="document.download").exists()
+        engineer: User = UserFactory(is_staff=True)
+        engineer.groups.set(Group.objects.filter(name="engineer"))
+        (item,) = work_items.damaged_papers(engineer)
+        assert item.count == 1
+
+    def test_has_no_picture_of_a_page_that_it_has_not(self, document):
+        for page in (0, 2, 10**6):
+            address = reverse("admin:document_preview", args=[document.uuid, page])
+            assert door("reviewer").get(address).status_code == 404

@@ -157,7 +157,7 @@ class TestInspect:
         seen = inspect(content)
 
         assert (seen.content_type, seen.pages) == (kind, pages)
-        assert (seen.preview is None) == (kind == "application/pdf")
+        assert (seen.previews == ()) == (kind == "application/pdf")
 
     @pytest.mark.parametrize(
         ("content", "said"),
@@ -207,7 +207,7 @@ class TestInspect:
         Image.new("RGB", (4000, 3000), "teal").save(held, "JPEG", exif=secret)
         assert b"where I live" in held.getvalue()
 
-        preview = inspect(held.getvalue()).preview
+        (preview,) = inspect(held.getvalue()).previews
 
         assert b"where I live" not in preview
         assert Image.open(io.BytesIO(preview)).size == (1600, 1200)
@@ -284,8 +284,8 @@ class TestDocuments:
     def test_are_recorded_when_they_are_looked_at(self, maker):
         document = self.add(applications.begin(maker=maker, at=AT), maker)
 
-        documents.read(uuid=document.uuid, whole=False)
-        documents.read(uuid=document.uuid, whole=True)
+        documents.look(uuid=document.uuid, page=1, at=AT)
+        documents.read(uuid=document.uuid, at=AT)
 
         seen = AuditEvent.objects.filter(action__in=["document.look", "document.download"])
         assert [event.action for event in seen.order_by("id")] == [

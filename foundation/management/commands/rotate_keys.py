@@ -23,11 +23,11 @@ class Command(JsonCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        written = 0
+        rotated = key_rotation.Rotated(0, 0)
         if not options["check"]:
             try:
                 with actor.acting("system:rotate_keys"):
-                    written = key_rotation.rotate(progress=self._show(options)).written
+                    rotated = key_rotation.rotate(progress=self._show(options))
             except DomainError as refusal:
                 raise CommandError(str(refusal), returncode=1) from refusal
         left = {
@@ -36,10 +36,12 @@ class Command(JsonCommand):
         }
         left["mfa.Authenticator.data"] = key_rotation.secrets_waiting()
         if options["json"]:
-            self.stdout.write(json.dumps({"written": written, "left": left}))
+            told = {"written": rotated.written, "left": left, "damaged": rotated.damaged}
+            self.stdout.write(json.dumps(told))
         else:
             lines = [f"{name}: {count} left" for name, count in left.items()]
-            self.stdout.write("\n".join([f"{written} written", *lines]))
+            lines += [f"{name}: damaged, left as it is" for name in rotated.damaged]
+            self.stdout.write("\n".join([f"{rotated.written} written", *lines]))
         if any(left.values()):
             raise CommandError("some values still have another key", returncode=1)
 
