@@ -274,6 +274,20 @@ ENDING: Final = (
 )
 
 
+# To whom belongs what stands in a kind, where it is not the house's own (LG-14).
+OWNERS: Final = {
+    "merchant_pending": "MERCHANT",
+    "merchant_available": "MERCHANT",
+    "merchant_reserve": "MERCHANT",
+    "merchant_margin": "MERCHANT",
+    "payout_in_transit": "MERCHANT",
+    "prepaid_card": "CUSTOMERS",
+    "customer_deposit": "CUSTOMERS",
+    "agent_payable": "AGENT",
+    "tax_payable": "STATE",
+}
+
+
 class Cell(NamedTuple):
     """One row of the ability table."""
 

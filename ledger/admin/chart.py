@@ -41,8 +41,9 @@ class AccountKindAdmin(ReadOnlyAdmin):
         "shown_subject",
         "side",
         "floor",
+        "owner",
     )
-    fields = ("shown_name", "shown_subject", "side", "floor")
+    fields = ("shown_name", "shown_subject", "side", "floor", "owner", "ends_with_merchant")
     list_select_related = ("subject",)
     ordering = ("subject", "kind")
 

@@ -43,7 +43,19 @@ class Subject(models.Model):
 
 
 class AccountKind(models.Model):
-    """What an account is for. `never_negative` kinds are kept at zero or above by constraint."""
+    """
+    What an account is for. `never_negative` kinds are kept at zero or above by constraint.
+
+    `owner` is to whom belongs what stands in it. The accounting entity (会计主体) that keeps all of
+    it in its books is the house, whatever merchant's book the account lies in (LG-14).
+    """
+
+    class Owner(models.TextChoices):
+        HOUSE = "HOUSE", pgettext_lazy("owner", "the house")
+        MERCHANT = "MERCHANT", pgettext_lazy("owner", "the merchant")
+        CUSTOMERS = "CUSTOMERS", pgettext_lazy("owner", "the merchant's customers")
+        AGENT = "AGENT", pgettext_lazy("owner", "agents")
+        STATE = "STATE", pgettext_lazy("owner", "the tax office")
 
     kind = models.CharField(max_length=32, primary_key=True)
     subject = models.ForeignKey(Subject, models.PROTECT, db_column="subject")
@@ -51,6 +63,9 @@ class AccountKind(models.Model):
     never_negative = models.BooleanField()
     house_only = models.BooleanField()
     ends_with_merchant = models.BooleanField(default=False)  # empty and closed when it is CLOSED
+    owner = models.CharField(
+        pgettext_lazy("account", "belongs to"), max_length=10, choices=Owner, default=Owner.HOUSE
+    )
     name_zh = models.CharField(max_length=60)
     name_en = models.CharField(max_length=60)
 
