@@ -52,6 +52,7 @@ class MerchantsConfig(AppConfig):
         registries.approval_insiders.register("merchants", membership.insiders_of)
         self._life()
         self._portal()
+        self._agents()
         for sheet in (merchant_sheet, contact_sheet, bank_account_sheet):
             registries.importables.register(sheet.IMPORTABLE.name, sheet.IMPORTABLE)
             registries.exportables.register(sheet.EXPORTABLE.name, sheet.EXPORTABLE)
@@ -85,6 +86,20 @@ class MerchantsConfig(AppConfig):
         closed = merchant_closing.on_merchants_closed
         registries.lifecycle_listeners.register("merchants.invitation", invitation.invite_owner)
         registries.lifecycle_listeners.register("merchants.closing", closed)
+
+    def _agents(self) -> None:
+        """Let agents be proposed, decided on, brought in and taken out."""
+        from foundation import registries
+        from merchants.services import agent, agent_move, agent_sheet
+
+        for action in (*agent.ACTIONS, agent_move.ACTION, agent_sheet.ACTION):
+            registries.approval_actions.register(action.name, action)
+        registries.append_only_tables.register(
+            "merchants.agents", ("merchants_agent_step", "merchants_merchant_agent")
+        )
+        sheet = agent_sheet.IMPORTABLE.name
+        registries.importables.register(sheet, agent_sheet.IMPORTABLE)
+        registries.exportables.register(sheet, agent_sheet.EXPORTABLE)
 
     def _verification(self) -> None:
         """Declare what must be proved for what, and by what."""

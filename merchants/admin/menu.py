@@ -12,6 +12,8 @@ from foundation.admin import menu
 def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
     from merchants.admin import (
+        agent,
+        agent_propose,
         api_key,
         application,
         application_people,
@@ -27,35 +29,26 @@ def fill() -> None:
         merchant_state,
         paper,
         partner_grant,
-        search,
         verification,
-        work_items,
     )
 
     document.fill()
     admin.site.add_page(  # type: ignore[attr-defined]
         "merchants/verificationrule/propose/", verification.propose_page, verification.PROPOSE
     )
+    agent_propose.fill()
     application.fill()
     application_people.fill()
     merchant_state.fill()
     merchant_emergency.fill()
     merchant_import.fill()
     confirmation.fill()
-    registries.work_items.register("merchants.emergency", merchant_emergency.undecided)
-    registries.work_items.register("merchants.damaged_papers", work_items.damaged_papers)
-    registries.work_items.register("merchants.to_call", work_items.to_call)
-    registries.work_items.register("merchants.to_review", work_items.to_review)
-    registries.work_items.register("merchants.to_complete", work_items.to_complete)
-    registries.work_items.register("merchants.papers_over", paper.grace_over)
-    registries.work_items.register("merchants.papers_ending", paper.ending_soon)
-    registries.work_items.register("merchants.re_reviews", paper.to_look_at_again)
-    registries.search_providers.register("merchants", search.find)
-    registries.search_providers.register("merchants.applications", search.find_applications)
+    _offer()
     nouns = (
         application,
         application_people,
         merchant,
+        agent,
         merchant_emergency,
         merchant_contact,
         paper,
@@ -68,3 +61,20 @@ def fill() -> None:
         verification,
     )
     menu.register(_("Merchants"), [line for noun in nouns for line in noun.MENU])
+
+
+def _offer() -> None:
+    """Offer what waits for a person, and what can be found."""
+    from merchants.admin import merchant_emergency, paper, search, work_items
+
+    registries.work_items.register("merchants.emergency", merchant_emergency.undecided)
+    registries.work_items.register("merchants.damaged_papers", work_items.damaged_papers)
+    registries.work_items.register("merchants.to_call", work_items.to_call)
+    registries.work_items.register("merchants.to_review", work_items.to_review)
+    registries.work_items.register("merchants.to_complete", work_items.to_complete)
+    registries.work_items.register("merchants.papers_over", paper.grace_over)
+    registries.work_items.register("merchants.papers_ending", paper.ending_soon)
+    registries.work_items.register("merchants.re_reviews", paper.to_look_at_again)
+    registries.search_providers.register("merchants", search.find)
+    registries.search_providers.register("merchants.applications", search.find_applications)
+    registries.search_providers.register("merchants.agents", search.find_agents)

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from foundation.admin import columns, filters, related
 from foundation.admin.file_export import Exchanged
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
-from merchants.admin import merchant_emergency, merchant_state, paper
+from merchants.admin import agent, agent_propose, merchant_emergency, merchant_state, paper
 from merchants.models import Merchant
+from merchants.selectors import agent as agents
 from merchants.selectors import application as applications
 
 MENU = [("merchants_merchant_changelist", _("Merchants"), "storefront", "merchants.view_merchant")]
@@ -45,17 +46,30 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
         "declared_schedule",
         "created_at",
     )
-    list_filter = (filters.states("status", _("status"), Merchant.Status.choices),)
+    list_filter = (
+        filters.states("status", _("status"), Merchant.Status.choices),
+        agent.below("agent", _("agent number, with all below it")),
+    )
 
-    hidden = ("status_sequence",)
+    hidden = ("status_sequence", "agent")
     steps = (*merchant_state.STEPS, merchant_emergency.STEP)
-    actions = ("move_chosen",)  # type: ignore[assignment]
+    actions = ("move_chosen", "assign_chosen")  # type: ignore[assignment]
 
     @admin.action(description=_("Freeze, restrict, restore …"), permissions=["move"])
     def move_chosen(self, request: HttpRequest, chosen: QuerySet[Merchant]) -> HttpResponse:
         """Go to the form that proposes, with the merchants chosen; nothing is done here."""
         keys = ",".join(str(key) for key in chosen.values_list("pk", flat=True)[:200])
         return HttpResponseRedirect(f"{reverse('admin:' + merchant_state.PROPOSE)}?chosen={keys}")
+
+    @admin.action(description=_("By whom they came …"), permissions=["assign"])
+    def assign_chosen(self, request: HttpRequest, chosen: QuerySet[Merchant]) -> HttpResponse:
+        """Go to the form that proposes an agent, with the merchants chosen."""
+        keys = ",".join(str(key) for key in chosen.values_list("pk", flat=True)[:200])
+        return HttpResponseRedirect(f"{reverse('admin:' + agent_propose.ASSIGN)}?chosen={keys}")
+
+    def has_assign_permission(self, request: HttpRequest) -> bool:
+        """Return whether the reader may propose by whom merchants came."""
+        return request.user.has_perm(agent_propose.RIGHT)
 
     def has_move_permission(self, request: HttpRequest) -> bool:
         """Return whether the reader may propose to move merchants."""
@@ -67,13 +81,20 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
         return merchant_state.history(row)
 
     def get_fields(self, request: HttpRequest, obj: Merchant | None = None) -> list[Any]:
-        """Add what its application agreed on (S0-09, S1-13), its papers, and the moves."""
-        return [*super().get_fields(request, obj), "agreed", "papers", "moves"]
+        """Add who brought it, what was agreed on (S0-09, S1-13), its papers, and the moves."""
+        return [*super().get_fields(request, obj), "brought", "agreed", "papers", "moves"]
 
     @admin.display(description=_("papers and their ends"))
     def papers(self, row: Merchant) -> str:
         """Show what is due of it, by when, why, and what follows."""
         return paper.of_merchant(row)
+
+    @admin.display(description=_("brought by"))
+    def brought(self, row: Merchant) -> str:
+        """Show the agent it came by below those above it, and by whom it came before."""
+        links = [] if row.agent_id is None else list(reversed(agents.chain(row.agent_id)))
+        context = {"links": links, "lines": agents.history(row.pk)}
+        return render_to_string("admin/merchant_agents.html", context)
 
     @admin.display(description=_("agreed in its application"))
     def agreed(self, row: Merchant) -> str:

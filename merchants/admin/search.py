@@ -1,4 +1,4 @@
-"""Merchants and applications by the beginning of their number, for `Find by number`."""
+"""Merchants, agents and applications by the beginning of their number, for `Find by number`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 
 from foundation.models import User
 from foundation.registries import SEARCH_MOST, SearchHit
-from merchants.models import Application, Merchant
+from merchants.models import Agent, Application, Merchant
 from merchants.selectors.application import house_id
 
 
@@ -22,6 +22,15 @@ def find_applications(*, text: str, user: User) -> Iterable[SearchHit]:
     for application in known.defer("account_number").order_by("number")[:SEARCH_MOST]:
         address = reverse("admin:merchants_application_change", args=[application.pk])
         yield SearchHit(pgettext("merchant", "application"), str(application), address)
+
+
+def find_agents(*, text: str, user: User) -> Iterable[SearchHit]:
+    """Yield agents whose number begins so."""
+    if not user.has_perm("merchants.view_agent"):
+        return
+    for agent in Agent.objects.filter(number__startswith=text).order_by("number")[:SEARCH_MOST]:
+        address = reverse("admin:merchants_agent_change", args=[agent.pk])
+        yield SearchHit(pgettext("kind of agent", "agent"), str(agent), address)
 
 
 def find(*, text: str, user: User) -> Iterable[SearchHit]:

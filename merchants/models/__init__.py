@@ -1,3 +1,4 @@
+from merchants.models.agent import Agent, AgentKind, AgentState, AgentStep, MerchantAgent
 from merchants.models.api_key import ApiKey, Scope
 from merchants.models.application import (
     Application,
@@ -34,6 +35,10 @@ from merchants.models.verification import (
 
 __all__ = [
     "Ability",
+    "Agent",
+    "AgentKind",
+    "AgentState",
+    "AgentStep",
     "ApiKey",
     "Application",
     "ApplicationComment",
@@ -54,6 +59,7 @@ __all__ = [
     "Invitation",
     "Membership",
     "Merchant",
+    "MerchantAgent",
     "MerchantContact",
     "MerchantTransition",
     "OneTimeCode",

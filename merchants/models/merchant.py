@@ -40,6 +40,14 @@ class Merchant(models.Model):
     status_sequence = models.PositiveIntegerField(_("moves"), null=True, editable=False)
     # What the file or application asked for; what is in force stands in settlement's schedules.
     declared_schedule = models.CharField(_("declared schedule"), max_length=12, default="T1")
+    # By whom it came, as the last line of MerchantAgent says (docs/rules/agents.md).
+    agent = models.ForeignKey(
+        "merchants.Agent",
+        models.PROTECT,
+        related_name="brought",
+        null=True,
+        verbose_name=pgettext_lazy("kind of agent", "agent"),
+    )
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:
@@ -51,6 +59,9 @@ class Merchant(models.Model):
                 fields=["kind"], condition=Q(kind="HOUSE"), name="merchant_one_house"
             ),
             models.CheckConstraint(condition=~Q(merchant_no=""), name="merchant_no_not_empty"),
+            models.CheckConstraint(
+                condition=Q(kind="MERCHANT") | Q(agent=None), name="merchant_house_has_no_agent"
+            ),
         ]
         indexes = [
             models.Index(

@@ -15,7 +15,9 @@ from foundation.services import audit
 from merchants.countries import COUNTRIES
 from merchants.services import house
 
-COLUMNS: Final = ("merchant_no", "name", "registration_no", "city", "region", "country", "schedule")
+NEEDED: Final = ("merchant_no", "name", "registration_no", "city", "region", "country", "schedule")
+AGENT: Final = "agent_no"  # a file that has no such column says nothing about agents
+COLUMNS: Final = (*NEEDED, AGENT)
 DEFAULT_SCHEDULE: Final = "T1"
 # T+n business days, D+n calendar days, a day of the week (1 Monday), a day of the month, by hand.
 SCHEDULE_PATTERN: Final = (
@@ -50,10 +52,10 @@ _STORE: Final = """
 WITH stored AS (
   INSERT INTO merchants_merchant
     (merchant_no, kind, name, registration_no, city, region, country, status, declared_schedule,
-     created_at)
+     agent_id, created_at)
   SELECT s.merchant_no, 'MERCHANT', s.name, s.registration_no, s.city, s.region, s.country,
-    'ACTIVE', {schedule}, %(at)s
-  FROM {table} s
+    'ACTIVE', {schedule}, a.id, %(at)s
+  FROM {table} s LEFT JOIN merchants_agent a ON a.number = s.agent_no
   WHERE NOT EXISTS (SELECT FROM merchants_merchant m WHERE m.merchant_no = s.merchant_no)
   ORDER BY s.row_no
   RETURNING id, merchant_no, name, registration_no, city, region, country, declared_schedule
@@ -63,6 +65,26 @@ SELECT %(call_id)s, s.row_no, n.id, n.merchant_no, n.name, n.registration_no, n.
   n.country, n.declared_schedule
 FROM stored n JOIN {table} s USING (merchant_no)
 """
+# Nobody stops them before the merchants are stored.
+_KEEP: Final = (
+    "SELECT a.id FROM merchants_agent a WHERE a.number IN (SELECT s.agent_no FROM {table} s)"
+    " ORDER BY a.id FOR SHARE"
+)
+# A merchant that is new needs an agent that brings merchants; a known one is compared below.
+_AGENTS: Final = """
+INSERT INTO {table}_bad
+SELECT s.row_no, 'agent_no', s.agent_no,
+       CASE WHEN a.id IS NULL THEN 'agent_unknown' ELSE 'agent_stopped' END, ''
+  FROM {table} s LEFT JOIN merchants_agent a ON a.number = s.agent_no
+ WHERE s.agent_no <> '' AND coalesce(a.state, '') <> 'ACTIVE'
+   AND NOT EXISTS (SELECT FROM merchants_merchant m WHERE m.merchant_no = s.merchant_no)
+"""
+# By whom a known merchant came in the beginning: who has it now is another matter.
+_BROUGHT: Final = (
+    "JOIN merchants_merchant m ON m.merchant_no = s.merchant_no AND m.kind = 'MERCHANT'"
+    " AND s.agent_no <> '' LEFT JOIN merchants_merchant_agent l ON l.merchant_id = m.id"
+    " AND l.sequence = 1 AND l.approval_id IS NULL LEFT JOIN merchants_agent b ON b.id = l.agent_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +137,20 @@ def examine(*, source: Source) -> None:
 
 def _staged(source: Source, encoding: str, progress: Progress | None) -> Staged:
     return csv_intake.stage(
-        source, table="intake_merchant", columns=COLUMNS, encoding=encoding, progress=progress
+        source,
+        table="intake_merchant",
+        columns=NEEDED,
+        optional=[AGENT],
+        encoding=encoding,
+        progress=progress,
     )
 
 
 def _check(staged: Staged) -> None:
     csv_intake.find_bad(staged, _rules())
     csv_intake.duplicates(staged, ["merchant_no"], "merchant_no")
+    sql.execute(_KEEP.format(table=staged.table))
+    sql.execute(_AGENTS.format(table=staged.table))
     csv_intake.conflicts(
         staged,
         "JOIN merchants_merchant m ON m.merchant_no = s.merchant_no AND m.kind = 'MERCHANT'",
@@ -133,6 +162,11 @@ def _check(staged: Staged) -> None:
             "country": ("s.country", "m.country"),
             "schedule": (_SCHEDULE, "m.declared_schedule"),
         },
+    )
+    csv_intake.conflicts(
+        staged,
+        _BROUGHT,
+        {"agent_no": ("s.agent_no", "coalesce(b.number, '')")},
     )
     csv_intake.raise_if_bad(staged)
 
@@ -149,6 +183,7 @@ def _rules() -> list[Rule]:
         csv_intake.text("region", 100, required=False),
         csv_intake.choice("country", sorted(COUNTRIES)),
         csv_intake.matching("schedule", SCHEDULE_PATTERN, "schedule_unknown", required=False),
+        csv_intake.code(AGENT, required=False),
     ]
 
 

@@ -47,6 +47,7 @@ class MerchantSheet(sheet.SheetResource):
     region = Field("region", "region")
     country = Field("country", "country")
     schedule = Field("schedule", "schedule")
+    agent_no = Field("agent_no", "agent_no")
 
     def key(self, row: Any) -> Hashable:
         """Return nothing: the statements find what stands twice."""
@@ -77,7 +78,7 @@ def propose(*, plan: sheet.Plan, source: exchange.Source, maker: User, at: datet
 
     Raises AlreadyProposed while the same list waits. Rule: MER-12 (docs/rules/merchants.md).
     """
-    lines = [_line([line.values[name] for name in COLUMNS]) for line in plan.doing]
+    lines = [_line(_cells(line.values)) for line in plan.doing]
     if not lines:
         return _("Nothing is new in this file.")
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -105,8 +106,9 @@ def propose(*, plan: sheet.Plan, source: exchange.Source, maker: User, at: datet
 
 
 def rows_of(approval: Approval) -> list[list[str]]:
-    """Return the merchants of a proposal, cell by cell."""
-    return list(csv.reader(approval.after["merchants"]))
+    """Return the merchants of a proposal, cell by cell; the last ones may be left out."""
+    rows = csv.reader(approval.after["merchants"])
+    return [row + [""] * (len(COLUMNS) - len(row)) for row in rows]
 
 
 def _apply(approval: Approval, at: datetime) -> None:
@@ -155,6 +157,12 @@ def _stream(rows: Sequence[Sequence[str]]) -> Stream:
     return Stream.from_upload("merchants.csv", len(content), io.BytesIO(content))
 
 
+def _cells(values: Mapping[str, Any]) -> list[str]:
+    """Return the cells of a row; one without an agent ends before that column."""
+    named = COLUMNS if values[merchant_import.AGENT] else merchant_import.NEEDED
+    return [values[name] for name in named]
+
+
 def _line(values: Sequence[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(values)
@@ -172,13 +180,19 @@ class MerchantList(Resource):
     country = Field("country", "country")
     status = Field("status", "status")
     schedule = Field("declared_schedule", "schedule")
+    agent_no = Field("agent__number", "agent_no")
     created_at = Field("created_at", "created_at")
 
 
 def chosen(filter: Mapping[str, str]) -> QuerySet[Merchant]:
     """Return the merchants a filter chooses."""
-    found = Merchant.objects.filter(kind=Merchant.Kind.MERCHANT)
-    names = {"status": "status", "merchant_no": "merchant_no__startswith", "city": "city"}
+    found = Merchant.objects.filter(kind=Merchant.Kind.MERCHANT).select_related("agent")
+    names = {
+        "status": "status",
+        "merchant_no": "merchant_no__startswith",
+        "city": "city",
+        "agent_no": "agent__number",
+    }
     return found.filter(**{names[name]: value for name, value in filter.items()})
 
 
@@ -198,6 +212,7 @@ IMPORTABLE: Final = exchange.Importable(
         Column("region", gettext_lazy("region, or empty")),
         Column("country", gettext_lazy("two capitals: CN")),
         Column("schedule", gettext_lazy("T1, D1, WEEKLY:1, MONTHLY:1, MANUAL; empty is T1")),
+        Column("agent_no", gettext_lazy("number of the agent who brought it"), required=False),
     ),
     resource=MerchantSheet,
     store=propose,
@@ -214,6 +229,7 @@ EXPORTABLE: Final = exchange.Exportable(
         "status": (gettext_lazy("status"), tuple(Merchant.Status.choices)),
         "merchant_no": (gettext_lazy("merchant number, from its beginning"), ()),
         "city": (gettext_lazy("city"), ()),
+        "agent_no": (gettext_lazy("agent number"), ()),
     },
     onward="merchants_merchant_changelist",
 )

@@ -32,6 +32,7 @@ WHY_NOT = {
     "foundation.SecondFactorGuard": "counters of failures, which each sign-in moves",
     "foundation.SignInPassword": "append-only; that it changed is in the account's history",
     "foundation.SignIn": "one row for each sign-in, with person, address and device; never deleted",
+    "merchants.AgentStep": "append-only, with actor and request id; of no merchant's book",
     "merchants.ApplicationComment": _PERSON,
     "merchants.ApplicationEvidence": "append-only; its approval carries who decided",
     "merchants.ApplicationVersion": _PERSON,

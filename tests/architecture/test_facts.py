@@ -26,6 +26,8 @@ REFERENCE = {
     "foundation.User",
     "foundation.User_groups",
     "foundation.User_user_permissions",
+    "merchants.Agent",
+    "merchants.AgentStep",
     "merchants.Industry",
     "merchants.Merchant",
     "merchants.ProductGate",

@@ -31,6 +31,10 @@ _OF_A_SCREEN = ("changelist", "add", "change", "delete", "history", "step", "tim
 PAGES = {
     "admin:foundation_lend": "foundation.view_delegation",
     "admin:foundation_tier": "foundation.change_approvalpolicy",
+    "admin:merchants_agent_assign": "merchants.propose_agent",
+    "admin:merchants_agent_edit": "merchants.propose_agent",
+    "admin:merchants_agent_parents": "merchants.propose_agent",
+    "admin:merchants_agent_propose": "merchants.propose_agent",
     "admin:merchants_merchant_move": "merchants.propose_merchantstate",
     "admin:merchants_verificationrule_propose": "merchants.change_verificationrule",
     "admin:settlement_closing": "merchants.propose_merchantstate",
