@@ -280,6 +280,8 @@ fact_namers: Registry[FactNamer] = Registry("fact_namers")
 cause_namers: Registry[CauseNamer] = Registry("cause_namers")
 cause_names: Registry[Promise] = Registry("cause_names")  # of kinds of causes and facts
 overview_panels: Registry[Callable[[datetime], Panel]] = Registry("overview_panels")
+# Whether there is or ever was money of a merchant in somebody's books.
+money_holders: Registry[Callable[[int], bool]] = Registry("money_holders")
 fact_pages: Registry[str] = Registry("fact_pages")  # names of the admin's pages, by fact kind
 sample_sources: Registry[SampleSource] = Registry("sample_sources")
 search_providers: Registry[SearchProvider] = Registry("search_providers")

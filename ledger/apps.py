@@ -20,10 +20,12 @@ class LedgerConfig(AppConfig):
             invariant_checks,
             lifecycle_listeners,
             menu_entries,
+            money_holders,
         )
-        from ledger.selectors import guard_invariants, invariants
+        from ledger.selectors import balance, guard_invariants, invariants
         from ledger.services import account
 
+        money_holders.register("ledger", balance.ever_had_money)
         lifecycle_listeners.register("ledger.account", account.on_merchant_approved)
         lifecycle_listeners.register("ledger.closing", account.on_merchants_closed)
         append_only_tables.register("ledger", ("ledger_account_step",))

@@ -52,12 +52,19 @@ def page(request: HttpRequest, name: str, key: Any, label: str | Promise) -> lis
     return [Link(str(label), reverse(f"admin:{name}", args=[key]))]
 
 
-def of_merchant(request: HttpRequest, merchant_no: str) -> list[Link]:
-    """Return a link to every list that can be read by merchant, in the order of the menu."""
+def of_merchant(
+    request: HttpRequest, merchant_no: str, opens: Callable[[str], bool] = lambda label: True
+) -> list[Link]:
+    """
+    Return a link to every list that can be read by merchant, in the order of the menu; `opens`
+    says of a list ("package.model") whether it appears for this merchant.
+    """
     found: list[Link] = []
     for model, screen in admin.site._registry.items():
         names = model._meta
         parameters = {getattr(spec, "parameter_name", "") for spec in screen.list_filter}
+        if not opens(names.label_lower):
+            continue
         if MERCHANT in parameters and screen.has_view_permission(request):
             address = reverse(f"admin:{names.app_label}_{names.model_name}_changelist")
             query = urlencode({MERCHANT: merchant_no})

@@ -48,14 +48,14 @@ def money_of(minor: int, currency: str) -> Money:
 
 @register.simple_tag(takes_context=True)
 def portal_menu(context: dict[str, Any]) -> list[MenuEntry]:
-    """Return the menu of the person who reads: what the role may see, entries of a group last."""
+    """Return the menu of who reads: what role and contract include, entries of a group last."""
     member = getattr(context.get("request"), "member", None)
     if not isinstance(context.get("request"), HttpRequest) or member is None:
         return []
     mine = [
         entry
         for entry in registries.menu_entries
-        if entry.door == "portal" and member.may(entry.permission)
+        if entry.door == "portal" and member.may(entry.permission) and member.opens(entry.url_name)
     ]
     return sorted(mine, key=lambda entry: bool(entry.group))
 

@@ -28,6 +28,16 @@ class Balance:
         return self.total - self.held
 
 
+def ever_had_money(merchant_id: int) -> bool:
+    """
+    Return whether anything was ever posted on an account that is the merchant's own (what must be
+    empty before it is closed), even if nothing is left: its records stay its own.
+    """
+    return Account.objects.filter(
+        merchant_id=merchant_id, kind__ends_with_merchant=True, seq__gt=0
+    ).exists()
+
+
 def of_book(*, merchant_id: int) -> list[Balance]:
     """Return every account of a merchant's book, by currency and kind."""
     accounts = Account.objects.filter(merchant_id=merchant_id).order_by(

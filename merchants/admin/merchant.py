@@ -18,6 +18,7 @@ from merchants.admin import agent, agent_propose, merchant_emergency, merchant_s
 from merchants.models import Merchant
 from merchants.selectors import agent as agents
 from merchants.selectors import application as applications
+from merchants.selectors import contract as contracts
 
 MENU = [("merchants_merchant_changelist", _("Merchants"), "storefront", "merchants.view_merchant")]
 MENU += merchant_state.MENU
@@ -110,7 +111,10 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
     def related_links(self, request: HttpRequest, row: Merchant) -> list[related.Link]:
         """Lead to its application, and to everything of this merchant."""
         application = applications.of_merchant(row)
-        found = related.of_merchant(request, row.merchant_no)
+        modules = contracts.modules_of(row.pk)
+        found = related.of_merchant(
+            request, row.merchant_no, lambda label: contracts.opens_list(label, modules)
+        )
         if row.kind == Merchant.Kind.MERCHANT:
             found[:0] = related.page(request, "settlement_closing", row.pk, _("Closing"))
         if application is not None and request.user.has_perm("merchants.view_application"):

@@ -16,8 +16,10 @@ from config.errors import NotFound
 from foundation import clock
 from foundation.models import User
 from foundation.portal.page import page
+from merchants.contract_modules import Module
 from merchants.models import Ability, Membership, Merchant
 from merchants.models.membership import abilities_left
+from merchants.selectors import contract as contracts
 from merchants.selectors import membership as memberships
 from merchants.selectors import merchant_state as states
 from merchants.selectors import paper as papers
@@ -33,6 +35,7 @@ class Member:
     role_name: str
     abilities: frozenset[Ability]
     alone: bool  # there is no other merchant to change to
+    modules: frozenset[Module]
 
     @property
     def merchant_id(self) -> int:
@@ -42,6 +45,15 @@ class Member:
     def may(self, ability: str) -> bool:
         """Return whether the role includes an ability; "" asks for none."""
         return not ability or Ability(ability) in self.abilities
+
+    def opens(self, door: str) -> bool:
+        """Return whether the merchant's contract includes the page of that name (S1-13)."""
+        return contracts.opens(door, self.modules)
+
+    @property
+    def opens_money(self) -> bool:
+        """Return whether balances are shown at all."""
+        return Module.MONEY in self.modules
 
     @property
     def may_withdraw(self) -> bool:
@@ -87,7 +99,7 @@ def for_members(*abilities: Ability) -> Callable[[MemberView], MemberView]:
     Let in who is a member of the merchant of the address and whose role has one of the abilities.
 
     Another merchant's address is unknown (404); what the role lacks is refused with its reason
-    (403). Rule: MER-7.
+    (403), and so is what the contract does not include. Rule: MER-7, MOD-3.
     """
 
     def decorate(view: MemberView) -> MemberView:
@@ -103,6 +115,9 @@ def for_members(*abilities: Ability) -> Callable[[MemberView], MemberView]:
                 raise Http404
             asked = cast(MemberRequest, request)
             asked.member = _member(user, found, alone=len(mine) == 1)
+            if not asked.member.opens(_door(request)):
+                said = {"sentence": contracts.refusal()}
+                return render(request, "portal/merchants/not_in_contract.html", said, status=403)
             if not asked.member.abilities.intersection(abilities):
                 context = {"ability": abilities[0].label, "role": asked.member.role_name}
                 return render(request, "portal/merchants/refused.html", context, status=403)
@@ -124,4 +139,10 @@ def _member(user: User, membership: Membership, *, alone: bool) -> Member:
         role_name=membership.role_name,
         abilities=abilities_left(membership.merchant.status, membership.abilities),
         alone=alone,
+        modules=contracts.modules_of(membership.merchant_id),
     )
+
+
+def _door(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return "" if match is None else match.view_name

@@ -42,6 +42,8 @@ class Position:
 @require_safe
 def home(request: MemberRequest) -> HttpResponseBase:
     """Show every balance with its meaning, and the next days on which money becomes available."""
+    if not request.member.opens_money:  # a technical service (MOD-1)
+        return render(request, "portal/settlement/technical.html")
     merchant_id = request.member.merchant_id
     today = clock.business_date(clock.now())
     positions = _positions(merchant_id)
