@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from foundation import clock
 from foundation.admin import filters
@@ -41,7 +42,7 @@ def _watched(condition: Q) -> Q:
 
 _ENDS = {
     "over": Choice(_("ended, grace over"), lambda: _watched(papers.late(_today()))),
-    "ended": Choice(_("ended"), lambda: _watched(papers.ended(_today()))),
+    "ended": Choice(pgettext_lazy("paper", "ended"), lambda: _watched(papers.ended(_today()))),
     "week": Choice(_("within 7 days"), lambda: _watched(papers.ending(_today(), within_days=7))),
     "month": Choice(_("within 30 days"), lambda: _watched(papers.ending(_today(), within_days=30))),
     "two_months": Choice(

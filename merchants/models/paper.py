@@ -126,7 +126,7 @@ class Stage(models.TextChoices):
     DAYS_60 = "DAYS_60", _("within 60 days")
     DAYS_30 = "DAYS_30", _("within 30 days")
     DAYS_7 = "DAYS_7", _("within 7 days")
-    END = "END", _("ended")
+    END = "END", pgettext_lazy("paper", "ended")
     OVER = "OVER", _("ended, grace over")
 
 
