@@ -177,7 +177,13 @@ PAGES: Final[Mapping[str, str]] = {
     "settlement_closing": "settlement.view_due",
     "settlement_closings": "settlement.view_due",
     "settlement_payment_trail": "channels.view_payment",
+    "settlement_processes": EVERYBODY,
     "settlement_release": "settlement.view_due",
+}
+# What a page asks for before it writes, where fewer may write than see; the page itself refuses.
+WRITES: Final[Mapping[str, str]] = {
+    "settlement_closing": "merchants.propose_merchantstate",
+    "settlement_release": "settlement.release_due",
 }
 # Steps without a right of their own: the service judges by what the row is. Others are refused.
 JUDGED: Final[Mapping[str, Promise]] = {

@@ -126,6 +126,7 @@ def for_members(*abilities: Ability) -> Callable[[MemberView], MemberView]:
             except NotFound as unknown:
                 raise Http404 from unknown
 
+        inner.abilities = abilities  # type: ignore[attr-defined]  # the process map reads it
         return inner
 
     return decorate

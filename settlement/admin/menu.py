@@ -18,6 +18,7 @@ def fill() -> None:
         item,
         payment_trail,
         payout,
+        process_map,
         reference,
         run,
         sample,
@@ -34,12 +35,17 @@ def fill() -> None:
         "settlement/release/", due.release_page, "settlement_release"
     )
     admin.site.add_page(  # type: ignore[attr-defined]
+        "processes/", process_map.page, "settlement_processes"
+    )
+    admin.site.add_page(  # type: ignore[attr-defined]
         "settlement/closing/", closing.list_page, "settlement_closings"
     )
     admin.site.add_page(  # type: ignore[attr-defined]
         "settlement/closing/<int:merchant_id>/", closing.page, "settlement_closing"
     )
-    menu.register(_("Settlement"), [*run.MENU, *item.MENU, *due.MENU, *closing.MENU])
+    menu.register(
+        _("Settlement"), [*run.MENU, *item.MENU, *due.MENU, *closing.MENU, *process_map.MENU]
+    )
     menu.register(_("Payouts"), [*withdrawal.MENU, *payout.MENU, *reference.MENU])
     registries.sample_sources.register("payouts", sample.PAYOUTS)
     registries.overview_panels.register("settlement.run", figures.latest_run)
