@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
 import struct
 import subprocess
 import sys
+import tempfile
+import threading
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,21 +20,28 @@ from django.utils.translation import gettext as _
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from config.errors import Malformed
-from merchants.services import pdf_probe
+from merchants.services import pdf_drawing, pdf_probe
 
 MAX_BYTES: Final = 10 * 1024 * 1024
-MAX_PIXELS: Final = 40_000_000  # a good telephone's camera; 120 MB while it is decoded
+MAX_PIXELS: Final = 40_000_000  # a good telephone's camera; 160 MB while a PNG is decoded
 MAX_SIDE: Final = 12_000
 MAX_SCANS: Final = 40  # passes of a progressive JPEG; cameras and programs make ten
+MAX_HELD: Final = 128 * 1024 * 1024  # what a JPEG in passes keeps of itself while it is decoded
 MAX_PAGES: Final = 50
 PDF_SECONDS: Final = 15
+DRAW_SECONDS: Final = 20
 PREVIEW_SIDE: Final = 1600
 JPEG, PNG, PDF = "image/jpeg", "image/png", "application/pdf"
 SUFFIX: Final = {JPEG: "jpg", PNG: "png", PDF: "pdf"}
 
+_BUSY: Final = threading.BoundedSemaphore(2)  # files that one process looks through at a time
+
 _PNG_HEAD: Final = b"\x89PNG\r\n\x1a\n"
 # A mark within a scan of a JPEG is FF with neither 00 nor a restart behind it.
 _MARK: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+# Heads of a frame: how large the picture is, and whether it comes in passes.
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 # What makes a browser or a shell read a file as something else.
 _FOREIGN: Final = re.compile(
     rb"<(!doctype\s+html|html|head|body|script|svg|iframe|object|embed|\?php)[\s>/]", re.IGNORECASE
@@ -63,21 +74,25 @@ def inspect(content: bytes) -> Inspected:
         raise DocumentRefused(_("The file is empty."))
     if len(content) > MAX_BYTES:
         raise too_large()
-    if content.startswith(b"\xff\xd8\xff"):
-        found = _picture(content, JPEG)
-    elif content.startswith(_PNG_HEAD):
-        found = _picture(content, PNG)
-    elif content.startswith(b"%PDF-"):
-        found = _pdf(content)
-    else:
-        raise DocumentRefused(_("Only JPEG, PNG and PDF files are taken."))
+    with _BUSY:
+        found = _seen(content)
     _refuse_second_nature(content)
     return found
 
 
+def _seen(content: bytes) -> Inspected:
+    if content.startswith(b"\xff\xd8\xff"):
+        return _picture(content, JPEG)
+    if content.startswith(_PNG_HEAD):
+        return _picture(content, PNG)
+    if content.startswith(b"%PDF-"):
+        return _pdf(content)
+    raise DocumentRefused(_("Only JPEG, PNG and PDF files are taken."))
+
+
 def pages_of(content: bytes, content_type: str) -> tuple[bytes, ...]:
     """Return pictures of the pages of an inspected PDF; nothing of anything else."""
-    return ()
+    return _pages(content) if content_type == PDF else ()
 
 
 def too_large() -> DocumentRefused:
@@ -110,13 +125,19 @@ def _picture(content: bytes, kind: str) -> Inspected:
                     % {"width": width, "height": height, "most": MAX_PIXELS // 10**6}
                 )
             if kind == JPEG:  # decoded small, yet to its end
-                picture.draft("RGB", (2 * PREVIEW_SIDE, 2 * PREVIEW_SIDE))
+                picture.draft("RGB", _fitting(width, height))
             picture.load()  # a cut or broken file fails here
             return Inspected(kind, 1, (_drawn_anew(picture),))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
         raise DocumentRefused(_("The picture is cut off or broken.")) from error
     except Image.DecompressionBombError as error:
         raise DocumentRefused(_("The picture has too many pixels.")) from error
+
+
+def _fitting(width: int, height: int) -> tuple[int, int]:
+    """Return the size of the preview, in the picture's own shape."""
+    least = min(1.0, PREVIEW_SIDE / max(width, height))
+    return max(1, int(width * least)), max(1, int(height * least))
 
 
 def _drawn_anew(picture: Image.Image) -> bytes:
@@ -135,9 +156,10 @@ def _jpeg_end(content: bytes) -> int:
     """
     Return where the picture ends: walk the segments to the end-of-image mark.
 
-    Every scan is a pass over the whole picture: a few bytes, repeated, would keep us busy long.
+    Every scan is a pass over the whole picture: a few bytes, repeated, would keep us busy long. Of
+    one with several scans the decoder keeps all that it has read, however small it is to be drawn.
     """
-    at, scans = 2, 0
+    at, scans, held = 2, 0, 0
     while True:
         if scans:
             found = _MARK.search(content, at)
@@ -152,10 +174,28 @@ def _jpeg_end(content: bytes) -> int:
             continue
         if at + 4 > len(content):
             raise DocumentRefused(_("The picture is cut off or broken."))
+        if mark in _FRAMES:
+            held = _held(content[at + 4 : at + 64])
         scans += mark == 0xDA
+        if held > MAX_HELD and (scans > 1 or mark in _PROGRESSIVE):
+            raise DocumentRefused(
+                _("The picture is too large for one drawn in passes; save it as an ordinary JPEG.")
+            )
         if scans > MAX_SCANS:
             raise DocumentRefused(_("The picture is drawn too often; save it again as a picture."))
         at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+
+
+def _held(frame: bytes) -> int:
+    """Return how many bytes the coefficients take of the picture that a frame's head describes."""
+    if len(frame) < 6 or len(frame) < 6 + 3 * frame[5]:
+        return 0  # cut off: it fails later
+    height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    shares = [divmod(frame[7 + 3 * one], 16) for one in range(frame[5])]
+    across, down = (max((share[axis] for share in shares), default=0) or 1 for axis in (0, 1))
+    return sum(
+        2 * 64 * -(-width * h // (8 * across)) * -(-height * v // (8 * down)) for h, v in shares
+    )
 
 
 def _png_end(content: bytes) -> int:
@@ -186,12 +226,45 @@ def _probed(content: bytes) -> dict[str, Any]:
     command = [sys.executable, "-I", pdf_probe.__file__]
     try:
         told = subprocess.run(
-            command, input=content, capture_output=True, timeout=PDF_SECONDS, check=False
+            command, input=content, capture_output=True, timeout=PDF_SECONDS, check=False, env={}
         )
         found = json.loads(told.stdout)
     except (subprocess.TimeoutExpired, ValueError):  # it ran out of time, or of memory
         return {"refused": "broken", "what": ""}
     return found if isinstance(found, dict) else {"refused": "broken", "what": ""}
+
+
+def _pages(content: bytes) -> tuple[bytes, ...]:
+    """Have the pages drawn by a process of its own; as many as it could (DOC-9)."""
+    command = [sys.executable, "-I", pdf_drawing.__file__]
+    with tempfile.TemporaryFile() as drawn:
+        with contextlib.suppress(subprocess.TimeoutExpired), _BUSY:
+            subprocess.run(
+                command, input=content, stdout=drawn, stderr=subprocess.DEVNULL, env={}, cwd="/",
+                timeout=DRAW_SECONDS, check=False,
+            )  # fmt: skip
+        drawn.seek(0)
+        return tuple(_pictures(drawn.read(pdf_drawing.OUTPUT_BYTES)))
+
+
+def _pictures(drawn: bytes) -> Iterator[bytes]:
+    """Yield the whole pictures among what the process wrote; nothing else of it is believed."""
+    at, many = 0, 0
+    while at + 4 <= len(drawn) and many < pdf_drawing.MAX_PAGES:
+        end = at + 4 + int.from_bytes(drawn[at : at + 4], "big")
+        picture = drawn[at + 4 : end]
+        if end > len(drawn) or not _is_page(picture):
+            return
+        yield picture
+        at, many = end, many + 1
+
+
+def _is_page(picture: bytes) -> bool:
+    try:
+        with Image.open(io.BytesIO(picture), formats=["JPEG"]) as page:
+            return max(page.size) <= pdf_drawing.SIDE + 1
+    except (UnidentifiedImageError, OSError, ValueError):
+        return False
 
 
 def _why(code: str, what: str) -> str:
