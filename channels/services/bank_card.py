@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from channels.adapters.base import CardElements, ElementChecker, ElementsSaid
 from channels.adapters.simulator import Simulator
-from config.errors import DomainError
+from config.errors import DomainError, Malformed
 from foundation import crypto
 from foundation.models import User
 from foundation.verification import FactorUndecided, Presented, ProofField, VerificationFactor
@@ -27,6 +28,15 @@ NAME: Final = "bank_card"
 _HOLDER, _CARD = f"{NAME}_holder", f"{NAME}_number"
 _IDENTITY, _PHONE = f"{NAME}_identity", f"{NAME}_phone"
 _RESIDENT: Final = ApplicationOwner.Identity.RESIDENT
+
+
+class ElementsMalformed(Malformed):
+    """Elements that no card, identity card or telephone has; `fields`: what is wrong with each."""
+
+    code = "number_malformed"
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(" ".join(fields.values()), fields=dict(fields))
 
 
 class BankCardWrong(DomainError):
@@ -42,7 +52,7 @@ def check(presented: Presented) -> None:
 
     A try is taken before anything is compared, and given back when no channel can say. The channel
     is asked outside of every transaction, and never about somebody who is not on file.
-    Raises: NumberMalformed (nothing is counted), BankCardWrong, FactorLocked, FactorUndecided.
+    Raises: ElementsMalformed (nothing is counted), BankCardWrong, FactorLocked, FactorUndecided.
     Rule:   VER-18 (docs/rules/verification.md).
     """
     elements = _read(presented)
@@ -85,14 +95,36 @@ def _ask(elements: CardElements) -> ElementsSaid:
 
 
 def _read(presented: Presented) -> CardElements:
-    """Return the elements in their one form. Raises NumberMalformed, naming no digit."""
-    given = presented.given
+    """
+    Return the elements in their one form. Raises ElementsMalformed, naming every field that cannot
+    be right and no digit: what is wrong by itself needs no bank, and betrays nothing about a card.
+    """
+    read, wrong = {}, {}
+    for name, element in _ELEMENTS.items():
+        try:
+            read[name] = element(presented.given[name])
+        except Malformed as refusal:
+            wrong[name] = str(refusal)
+    if wrong:
+        raise ElementsMalformed(wrong)
     return CardElements(
-        holder=" ".join(unicodedata.normalize("NFKC", given[_HOLDER]).split()),
-        card=application_check.account(given[_CARD], AccountKind.CARD),
-        identity=application_check.identity(given[_IDENTITY], _RESIDENT),
-        phone=application_check.phone(given[_PHONE]),
+        holder=read[_HOLDER], card=read[_CARD], identity=read[_IDENTITY], phone=read[_PHONE]
     )
+
+
+def _holder(text: str) -> str:
+    name = " ".join(unicodedata.normalize("NFKC", text).split())
+    if not name:
+        raise Malformed(_("Write the name as it stands on the card."))
+    return name
+
+
+_ELEMENTS: Final[Mapping[str, Callable[[str], str]]] = {
+    _HOLDER: _holder,
+    _CARD: lambda text: application_check.account(text, AccountKind.CARD),
+    _IDENTITY: lambda text: application_check.identity(text, _RESIDENT),
+    _PHONE: application_check.phone,
+}
 
 
 def _is_on_file(merchant_id: int, user: User, elements: CardElements) -> bool:

@@ -121,14 +121,16 @@ class Step:
         if self.problems or not form.is_valid():
             self.form = form if self.given else self.form
             return None
+        refused: DomainError | None = None
         try:
             token = verification.prove(request=self.request, given=self.given, at=self.at)
         except DomainError as refusal:
             self.over = isinstance(refusal, RequestClosed)
-            self.problems.append(str(refusal))
-            token = None
+            token, refused = None, refusal
         self._ask()
-        if token is None and not self.problems:
+        if refused is not None:
+            self._say(refused)
+        if token is None and refused is None:
             self._prepare()
         return token
 
@@ -136,6 +138,17 @@ class Step:
         """Show the fields of what is to be given now, empty."""
         self.status = verification.asked(self.request)
         self.form = ProofForm(self.status.now)
+
+    def _say(self, refusal: DomainError) -> None:
+        """Say what was refused: beside the fields that it names, else below all of them."""
+        named = refusal.details.get("fields")
+        if not isinstance(named, dict) or not set(named) <= set(self.form.fields):
+            self.problems.append(str(refusal))
+            return
+        self.form.cleaned_data = {}  # nothing that was typed is shown again
+        for name, problem in named.items():
+            self.form.add_error(name, problem)
+            self.form.fields[name].widget.attrs["aria-invalid"] = "true"
 
     def _prepare(self, *, again: bool = False) -> None:
         """Send what this step needs; say why it cannot be sent."""

@@ -265,8 +265,8 @@ def _prove_together(request: VerificationRequest, given: Mapping[str, str], at: 
     _note(request, refusals, at)
     wrong = [refusal for refusal in refusals.values() if refusal is not None]
     for refusal in wrong:
-        if isinstance(refusal, FactorLocked | FactorUndecided):
-            raise refusal
+        if isinstance(refusal, FactorLocked | FactorUndecided) or "fields" in refusal.details:
+            raise refusal  # a field that cannot be right by itself betrays no other factor
     if wrong:
         raise ProofsRefused(_("At least one of the proofs is not right."))
 

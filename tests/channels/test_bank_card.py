@@ -16,11 +16,13 @@ from config.errors import DomainError
 from foundation.models import AuditEvent, History, OutboxMessage
 from foundation.verification import FactorLocked, FactorUndecided
 from merchants.models import FactorCount, Membership, VerificationAttempt, VerificationRequest
+from merchants.portal.verification import NUMBER, Step
+from merchants.services import verification
 from tests.factories import application
 from tests.factories import simulator as simulators
 from tests.factories.confirmation import merchant_with_phone
 from tests.factories.simulator import Simulated
-from tests.factories.verification import ask, give, member, rule
+from tests.factories.verification import FIFTY, NOON, PAYEE, PIN, ask, give, member, rule
 from tests.merchants.test_verification_checking import at_once
 
 HOLDER = application.OWNER["name"]
@@ -93,6 +95,8 @@ class TestTheElements:
             {"bank_card_number": "12"},
             {"bank_card_identity": "110105194912310020"},
             {"bank_card_phone": "x"},
+            {"bank_card_holder": " \u3000 "},
+            {"bank_card_phone": "x", "bank_card_number": "6222020200012345674"},
         ],
         ids=str,
     )
@@ -103,8 +107,46 @@ class TestTheElements:
             tried(owner, **changed)
 
         assert not isinstance(refusal.value, bank_card.BankCardWrong)
+        assert set(refusal.value.details["fields"]) == set(changed)
         assert next(iter(changed.values())) not in str(refusal.value)
         assert not FactorCount.objects.filter(factor="bank_card", failed_count__gt=0).exists()
+
+    def test_that_cannot_be_right_are_named_with_other_factors_in_one_step_too(
+        self, owner: Membership, channel: Simulated
+    ) -> None:
+        rule("bank_card", "payment_password", together=True)
+        request = ask(owner)
+        changed = {**RIGHT, "bank_card_phone": "x"}
+        said = []
+        for password in (PIN, "111222"):  # whatever the other proof is
+            with pytest.raises(bank_card.ElementsMalformed) as refusal:
+                verification.prove(
+                    request=request, given={**changed, "payment_password": password}, at=NOON
+                )
+            said.append(refusal.value.details)
+
+        assert said[0] == said[1]
+
+    def test_stand_beside_their_field_on_the_page(
+        self, owner: Membership, channel: Simulated
+    ) -> None:
+        act: dict[str, Any] = {
+            "operation": "withdrawal", "amount": FIFTY, "payee": PAYEE, "at": NOON,
+        }  # fmt: skip
+        number = Step(owner, **act).request.number
+        step = Step(owner, **act, given={**RIGHT, NUMBER: number, "bank_card_phone": "x"})
+
+        assert step.submit() is None
+
+        assert list(step.form.errors) == ["bank_card_phone"]
+        assert step.problems == []
+        shown = "".join(str(field) for field in step.form)
+        assert not [value for value in RIGHT.values() if value in shown]
+
+        step = Step(owner, **act, given={**RIGHT, NUMBER: number, "bank_card_number": OTHER_CARD})
+        assert step.submit() is None
+        assert not step.form.errors
+        assert len(step.problems) == 1
 
     def test_of_a_card_of_ones_own_prove_nothing(
         self, owner: Membership, channel: Simulated
