@@ -56,6 +56,7 @@ def with_(**changes) -> bytes:
     return json.dumps(SAID | changes).encode()
 
 
+@pytest.mark.transport
 class TestSignedCallback:
     def test_is_heard(self):
         said = hear(with_(payee_digest="ab"))
@@ -179,6 +180,7 @@ def answering(body: bytes, *, encoding: str = "", pause: float = 0) -> Iterator[
         thread.join(5)
 
 
+@pytest.mark.transport
 class TestSignedAnswer:
     def test_is_heard(self):
         with answering(with_()) as url:

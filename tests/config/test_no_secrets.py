@@ -30,7 +30,7 @@ WRONG_PIN = "615240938271"
 CARD = "6222020200112233445"
 TYPED = [SIGN_IN, WRONG_SIGN_IN, PIN, WRONG_PIN, CARD]
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.transport]
 
 
 @pytest.fixture

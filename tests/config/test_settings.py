@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -18,6 +20,18 @@ KEY = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8="
 
 def check(**changed: str | None) -> subprocess.CompletedProcess[str]:
     """Run `check --deploy` as on a server; a variable that is None is not set."""
+    return run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **changed)
+
+
+def settings_of_production(*names: str) -> list[Any]:
+    """Return what these settings are on a server."""
+    show = "import json; from django.conf import settings as s; print(json.dumps([%s]))"
+    told = run("-c", show % ", ".join(f"s.{name}" for name in names))
+    return list(json.loads(told.stdout))
+
+
+def run(*words: str, **changed: str | None) -> subprocess.CompletedProcess[str]:
+    """Run Python as on a server; a variable that is None is not set."""
     variables = {
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "config.settings.production",
@@ -34,7 +48,7 @@ def check(**changed: str | None) -> subprocess.CompletedProcess[str]:
         "CACHE_URL": "redis://cache.example.com:6379/1",
     } | changed
     return subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        [sys.executable, *words],
         cwd=ROOT,
         env={name: value for name, value in variables.items() if value is not None},
         capture_output=True,

@@ -26,7 +26,7 @@ from tests.factories import payout, portal
 from tests.factories.verification import PIN as FACTORY_PIN
 from tests.factories.verification import ask, give, member, other, prove, rule
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.checking]
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 PIN = portal.PAYMENT_PASSWORD
 STORED = (

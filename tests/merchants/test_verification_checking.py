@@ -35,6 +35,8 @@ from tests.factories.verification import (
     sent,
 )
 
+pytestmark = pytest.mark.checking
+
 
 @pytest.fixture
 def owner(request: pytest.FixtureRequest) -> Membership:

@@ -9,10 +9,12 @@ from typing import Any
 
 import argon2
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core import checks
 from django.db import IntegrityError, connection, transaction
 from django.db.utils import DatabaseError
 
+from foundation.models import User
 from merchants.checks import check_hashing, check_peppers
 from merchants.models import (
     FactorCount,
@@ -26,9 +28,10 @@ from merchants.models import (
 from merchants.services import one_time_code as codes
 from merchants.services import payment_password as payment_passwords
 from merchants.services import pepper, verification
+from tests.factories.foundation import UserFactory
 from tests.factories.verification import ELSEWHERE, NOON, PIN, ask, code, member, rule
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 OLD, NEW = "the pepper of last year", "the pepper of this year"
 
 
@@ -40,6 +43,42 @@ def check(one: Membership, password: str = PIN) -> None:
 
 def stored() -> PaymentPassword:
     return PaymentPassword.objects.get()
+
+
+class TestTheSalt:
+    def test_is_another_for_each_person_and_each_time(self) -> None:
+        member()
+        member()
+        for _twice in range(2):
+            user = UserFactory()
+            user.set_password(PIN)
+            user.save()
+
+        hashes = [*PaymentPassword.objects.values_list("password_hash", flat=True)]
+        assert len(set(hashes)) == 2
+        kept = [*User.objects.filter(password__startswith="argon2$argon2id$").values_list(
+            "password", flat=True
+        )]  # fmt: skip
+        assert len(set(kept)) == len(kept) >= 2
+        salts = [one.split("$")[4] for one in hashes] + [one.split("$")[5] for one in kept]
+        assert len(set(salts)) == len(salts)
+
+    def test_of_a_sign_in_password_is_drawn_anew_when_the_cost_is_raised(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        user = UserFactory()
+        user.set_password(PIN)
+        user.save()
+        before = user.password
+        monkeypatch.setattr(Argon2PasswordHasher, "time_cost", Argon2PasswordHasher.time_cost + 1)
+
+        assert not user.check_password("111222")
+        assert user.password == before
+        assert user.check_password(PIN)
+
+        assert user.password != before
+        user.refresh_from_db()
+        assert user.password != before
 
 
 class TestThePepper:

@@ -21,7 +21,7 @@ from foundation.services import outbox
 from merchants.models import Membership
 from merchants.services import verification
 from merchants.services import verification_token as tokens
-from tests.config.test_settings import check
+from tests.config.test_settings import check, settings_of_production
 from tests.factories.merchants import MembershipFactory
 from tests.factories.verification import ELSEWHERE, FIFTY, NOON, PAYEE, PIN, ask, code, member, rule
 
@@ -69,6 +69,7 @@ def refused(owner: Membership, token: str, **changed: Any) -> str:
     return refusal.value.reason
 
 
+@pytest.mark.checking
 class TestAToken:
     def test_that_is_replayed_opens_nothing(self, owner: Membership) -> None:
         token = proved(owner)
@@ -113,6 +114,7 @@ class TestAToken:
         assert refused(owner, token) == "more_needed"
 
 
+@pytest.mark.checking
 class TestARequest:
     @pytest.mark.parametrize(
         "changed",
@@ -172,6 +174,7 @@ class TestARequest:
             tokens.give(request=request, at=NOON)
 
 
+@pytest.mark.transport
 class TestSecrets:
     def test_stand_in_no_log_task_audit_row_history_or_outbox(
         self, owner: Membership, caplog: pytest.LogCaptureFixture
@@ -234,7 +237,17 @@ class TestSecrets:
         assert PIN not in repr(presented)
 
 
+@pytest.mark.transport
 class TestOnTheWire:
+    def test_production_sends_plain_requests_on_and_its_cookies_over_tls_alone(self) -> None:
+        told = settings_of_production(
+            "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE",
+            "SESSION_COOKIE_HTTPONLY", "SECURE_HSTS_SECONDS",
+        )  # fmt: skip
+
+        assert told[:4] == [True, True, True, True]
+        assert told[4] >= 31_536_000
+
     def test_production_speaks_tls_alone(self) -> None:
         told = check(SECURE_SSL_REDIRECT="false", DATABASE_URL="postgresql://127.0.0.1:1/none")
 
