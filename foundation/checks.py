@@ -9,6 +9,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError, connections
 
+from foundation import crypto
+from foundation.models import KeyProof
+
 OLDEST = 15  # PostgreSQL
 TABLES = [
     "ledger_account",
@@ -92,6 +95,46 @@ def check_role_guard_of_deployment(**_: Any) -> list[CheckMessage]:
                 id="foundation.W002",
             )
         ]
+
+
+@register(Tags.database)
+def check_keys(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """
+    Say when FIELD_KEYS or LOOKUP_KEY are not those that this database was written with.
+
+    A machine with keys of its own would read nothing, and write what no other machine can read.
+    Part of `check --database default`, of `check --deploy` and of `./run doctor`.
+    """
+    if "default" not in (databases or ()):
+        return []
+    proof = KeyProof.objects.first()
+    if proof is None:
+        return []
+    found = []
+    try:
+        proof.encrypted  # noqa: B018  reading decrypts
+    except (crypto.KeyUnknown, crypto.Tampered) as error:
+        found.append(_misfit("FIELD_KEYS", "foundation.E004", str(error)))
+    if bytes(proof.text_hash) != crypto.lookup_hash(KeyProof.TEXT):
+        found.append(_misfit("LOOKUP_KEY", "foundation.E005", ""))
+    return found
+
+
+def _misfit(variable: str, name: str, reason: str) -> CheckMessage:
+    return Error(
+        f"{variable} is not what this database was written with. {reason}".strip(),
+        hint="Give every machine the same keys; ./run makes them at random in var/secrets.",
+        id=name,
+    )
+
+
+@register(deploy=True)
+def check_keys_of_deployment(**_: Any) -> list[CheckMessage]:
+    """Say the same in `check --deploy`, which asks no database by itself."""
+    try:
+        return check_keys(databases=["default"])
+    except DatabaseError:
+        return []  # W002 says that the database cannot be asked
 
 
 @register(deploy=True)

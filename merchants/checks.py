@@ -1,4 +1,4 @@
-"""System checks: are the keys of this machine those that wrote the database."""
+"""System checks: how payment passwords are hashed, and with which pepper."""
 
 from __future__ import annotations
 
@@ -9,33 +9,12 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError
 
-from foundation import crypto
-from merchants.models import BankAccount, PaymentPassword
+from merchants.models import PaymentPassword
 from merchants.services import pepper
 
 _SLOW: Final = ("Argon2PasswordHasher", "ScryptPasswordHasher")
 _LEAST: Final = {"time_cost": 2, "memory_cost": 19456, "parallelism": 1}  # OWASP, Argon2id
 _PEPPER_LETTERS: Final = 16
-
-
-@register(Tags.database)
-def check_keys(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """
-    Say when FIELD_KEYS or LOOKUP_KEY are not what the newest bank account was written with.
-
-    A machine with keys of its own would read nothing, and write what no other machine can read.
-    Part of `check --database default`, of `check --deploy` and of `./run doctor`.
-    """
-    if "default" not in (databases or ()):
-        return []
-    account = BankAccount.objects.order_by("-id").first()
-    if account is None:
-        return []
-    try:
-        fits = crypto.lookup_hash(str(account.number)) == bytes(account.number_hash)
-    except (crypto.KeyUnknown, crypto.Tampered) as error:
-        return [_misfit("FIELD_KEYS", "merchants.E001", str(error))]
-    return [] if fits else [_misfit("LOOKUP_KEY", "merchants.E002", "")]
 
 
 @register(Tags.database)
@@ -46,7 +25,14 @@ def check_peppers(*, databases: Sequence[str] | None = None, **_: Any) -> list[C
     known = ["", *(pepper.name(one) for one in pepper.known())]
     if not PaymentPassword.objects.exclude(pepper__in=known).exists():
         return []
-    return [_misfit("PASSWORD_PEPPER", "merchants.E003", "PASSWORD_PEPPERS_FORMER lacks one.")]
+    return [
+        Error(
+            "PASSWORD_PEPPER is not what this database was written with."
+            " PASSWORD_PEPPERS_FORMER lacks one.",
+            hint="Give every machine the same; ./run makes it at random in var/secrets.",
+            id="merchants.E003",
+        )
+    ]
 
 
 @register(Tags.security)
@@ -69,18 +55,10 @@ def check_hashing(**_: Any) -> list[CheckMessage]:
     return found
 
 
-def _misfit(variable: str, name: str, reason: str) -> CheckMessage:
-    return Error(
-        f"{variable} is not what this database was written with. {reason}".strip(),
-        hint="Give every machine the same keys; ./run makes them at random in var/secrets.",
-        id=name,
-    )
-
-
 @register(deploy=True)
-def check_keys_of_deployment(**_: Any) -> list[CheckMessage]:
+def check_peppers_of_deployment(**_: Any) -> list[CheckMessage]:
     """Say the same in `check --deploy`, which asks no database by itself."""
     try:
-        return [*check_keys(databases=["default"]), *check_peppers(databases=["default"])]
+        return check_peppers(databases=["default"])
     except DatabaseError:
         return []  # foundation.W002 says that the database cannot be asked

@@ -9,6 +9,7 @@ from foundation.models.file_import import FileImport
 from foundation.models.guess_count import GuessCount
 from foundation.models.idempotency import IdempotencyKey
 from foundation.models.job import Job
+from foundation.models.key_proof import KeyProof
 from foundation.models.outbox import OutboxMessage
 from foundation.models.second_factor import SecondFactorGuard
 from foundation.models.sign_in import SignIn
@@ -32,6 +33,7 @@ __all__ = [
     "History",
     "IdempotencyKey",
     "Job",
+    "KeyProof",
     "OutboxMessage",
     "Person",
     "SecondFactorGuard",

@@ -28,6 +28,7 @@ WHY_NOT = {
     "foundation.History": "the trail itself: append-only, and the product may only read it",
     "foundation.IdempotencyKey": _MACHINE,
     "foundation.Job": _MACHINE,
+    "foundation.KeyProof": "made by a migration; written again by `rotate_keys`, a job",
     "foundation.OutboxMessage": _MACHINE,
     "foundation.SecondFactorGuard": "counters of failures, which each sign-in moves",
     "foundation.SignInPassword": "append-only; that it changed is in the account's history",

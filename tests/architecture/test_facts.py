@@ -19,6 +19,7 @@ REFERENCE = {
     "foundation.GuessCount",
     "foundation.History",
     "foundation.Job",
+    "foundation.KeyProof",
     "foundation.Person",
     "foundation.SecondFactorGuard",
     "foundation.SignIn",
