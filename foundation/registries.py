@@ -107,6 +107,9 @@ class ApprovalAction:
     risk: Risk = Risk.MEDIUM
     gains: Callable[[Approval], frozenset[str]] = _nobody_gains
     page: Callable[[Approval], str] | None = None  # the address of what it is about
+    about: Callable[[Approval], str] | None = None  # its subject in words
+    # (field, before, after) in words, where the fields as proposed hold codes
+    says: Callable[[Approval], list[tuple[str, object, object]]] | None = None
     withdrawable: bool = True  # False: it had an effect already, which another person decides on
 
 
@@ -294,6 +297,21 @@ def title_of(action: str) -> str:
     """Return what people call a kind of proposal; its name where it has no title."""
     found = approval_actions.get(action).title if action in approval_actions else ""
     return str(found) or action
+
+
+def word_of(name: str) -> str:
+    """
+    Return what people call a kind of proposal, an act or a proof, or the proposals that a right
+    decides on; anything else as it is.
+    """
+    if name in approval_actions:
+        return title_of(name)
+    if name in verified_operations:
+        return str(verified_operations.get(name).title)
+    if name in verification_factors:
+        return str(verification_factors.get(name).title)
+    decided = [str(one.title) for one in approval_actions if one.permission == name != ""]
+    return ", ".join(dict.fromkeys(decided)) or name
 
 
 def step_up_needed(*, user: User, at: datetime) -> bool:

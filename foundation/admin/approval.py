@@ -26,6 +26,7 @@ from foundation.admin.waiting import changes
 from foundation.admin.work_items import decidable
 from foundation.models import Approval, User
 from foundation.registries import Risk
+from foundation.selectors import approval_subject
 from foundation.services import approval as approvals
 from foundation.services import attachment as attachments
 
@@ -165,7 +166,7 @@ class ApprovalAdmin(KeysetAdmin):
     searches = (Search("subject", in_book=True),)
     search_help_text = _("With a merchant: what the proposal is about, as it is called there")
     fields = (
-        "what", "kind", "risk_name", "merchant", "subject", "changes",
+        "what", "kind", "risk_name", "merchant", "about", "changes",
         columns.money("effect_minor", _("money effect"), currency="effect_currency"),
         "reason", "papers", "maker", "age", "still_needed", "waits_for", "decisions", "state",
         "proposed_at", "expires_at", "closed_at", "content_sha256", "request_id",
@@ -230,6 +231,11 @@ class ApprovalAdmin(KeysetAdmin):
         known = row.action in registries.approval_actions
         page = registries.approval_actions.get(row.action).page if known else None
         return [] if page is None else [Link(gettext("What it is about"), page(row))]
+
+    @admin.display(description=_("subject"))
+    def about(self, row: Approval) -> str:
+        """Say what the proposal is about."""
+        return approval_subject.about(row)
 
     @admin.display(description=_("kind of proposal"))
     def kind(self, row: Approval) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
-from django.apps import apps
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -18,11 +15,11 @@ from django.utils.translation import gettext
 from foundation import clock, registries
 from foundation.admin.columns import grouped
 from foundation.models import Approval, Fact
+from foundation.selectors import approval_subject
 from foundation.selectors.house import house_id
 
 Subjects = Callable[[Any], Sequence[str]]
 MOST: Final = 20
-_HUMP: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ def subjects_of(row: Model) -> list[str]:
     """
     Return what proposals call a row: `bank_account:7` by its kind and key, and its own number.
     """
-    kind = _kind(type(row))
+    kind = approval_subject.kind_of(type(row))
     number = getattr(row, "number", None)
     own = [number] if isinstance(number, str) and type(number) is str else []
     return [f"{kind}:{row.pk}", *own]
@@ -61,7 +58,11 @@ def changes(of: Approval) -> list[tuple[str, object, object]]:
 
     Fields and states of a row are called as its own page calls them.
     """
-    model = _models().get(of.subject.partition(":")[0])
+    known_kinds = registries.approval_actions
+    says = known_kinds.get(of.action).says if of.action in known_kinds else None
+    if says is not None:
+        return says(of)
+    model = approval_subject.models().get(of.subject.partition(":")[0])
     known = {} if model is None else {field.name: field for field in model._meta.fields}
     return [
         (
@@ -71,16 +72,6 @@ def changes(of: Approval) -> list[tuple[str, object, object]]:
         )
         for key, value in {**of.before, **of.after}.items()
     ]
-
-
-@cache
-def _models() -> dict[str, type[Model]]:
-    """Return every model by what proposals call its rows."""
-    return {_kind(model): model for model in apps.get_models()}
-
-
-def _kind(model: type[Model]) -> str:
-    return _HUMP.sub("_", model.__name__).lower()
 
 
 def _name(key: str, field: Field[Any, Any] | None) -> str:
@@ -125,5 +116,5 @@ def _said(value: object, field: Field[Any, Any] | None) -> object:
     if field is not None and field.choices and isinstance(value, str):
         return dict(field.flatchoices).get(value, value)
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return "\n".join(value)
-    return value
+        return "\n".join(registries.word_of(one) for one in value)
+    return registries.word_of(value) if isinstance(value, str) else value

@@ -131,7 +131,9 @@ class Approval(Fact):
         ]
 
     def __str__(self) -> str:
-        return f"{registries.title_of(self.action)} {self.subject}"
+        if self.action not in registries.approval_actions:
+            return f"{self.action} {self.subject}"
+        return registries.approval_actions.get(self.action).describe(self)
 
     @property
     def money_effect(self) -> Money | None:

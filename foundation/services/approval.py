@@ -19,6 +19,7 @@ from foundation import actor, canonical, registries
 from foundation.models import Approval, ApprovalDecision, ApprovalPolicy, Delegation, User
 from foundation.money import Money
 from foundation.selectors import delegation as delegations
+from foundation.selectors.approval_subject import about
 from foundation.services import attachment as attached
 
 State = Approval.State
@@ -139,7 +140,8 @@ def propose(
         if "approval_one_open" not in str(refused):
             raise
         raise AlreadyProposed(
-            _("The same change to %(subject)s waits for a checker already.") % {"subject": subject}
+            _("The same change to %(subject)s waits for a checker already.")
+            % {"subject": about(approval)}
         ) from refused
     return approval
 
@@ -283,14 +285,14 @@ def _require_open(approval: Approval, at: datetime) -> None:
         raise _closed(approval)
     if at >= approval.expires_at:
         raise ApprovalExpired(
-            _("The time to decide on %(subject)s is over.") % {"subject": approval.subject}
+            _("The time to decide on %(subject)s is over.") % {"subject": about(approval)}
         )
 
 
 def _closed(approval: Approval) -> ApprovalClosed:
     label = State(approval.state).label
     return ApprovalClosed(
-        _("%(subject)s is closed: %(state)s.") % {"subject": approval.subject, "state": label}
+        _("%(subject)s is closed: %(state)s.") % {"subject": about(approval), "state": label}
     )
 
 

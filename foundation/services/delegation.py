@@ -158,7 +158,8 @@ def _gains(approval: Approval) -> frozenset[str]:
 
 
 def _describe(approval: Approval) -> str:
-    words = {name: approval.after[name] for name in ("delegator", "delegate", "permission")}
+    words = {name: approval.after[name] for name in ("delegator", "delegate")}
+    words["permission"] = registries.word_of(approval.after["permission"])
     return _("%(delegator)s lends %(permission)s to %(delegate)s") % words
 
 

@@ -18,6 +18,7 @@ from foundation.registries import ApprovalAction, Risk
 from foundation.services.attachment import NewAttachment
 from merchants.models import Merchant, MerchantTransition
 from merchants.selectors import membership as memberships
+from merchants.selectors import merchant_moves
 from merchants.selectors import merchant_state as selectors
 from merchants.services import merchant_state as states
 
@@ -146,5 +147,7 @@ ACTION: Final = ApprovalAction(
     risk=Risk.HIGH,
     gains=states.gains,
     page=states.page,
+    about=merchant_moves.about,
+    says=merchant_moves.says,
     withdrawable=False,
 )

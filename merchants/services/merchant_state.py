@@ -22,6 +22,7 @@ from foundation.services import approval as approvals
 from foundation.services.attachment import NewAttachment
 from merchants.models import Merchant
 from merchants.selectors import membership as memberships
+from merchants.selectors import merchant_moves
 from merchants.selectors import merchant_state as states
 from merchants.selectors.merchant_state import Standing
 
@@ -338,6 +339,8 @@ def _action(name: str, title: str | Promise, risk: Risk) -> ApprovalAction:
         risk=risk,
         gains=gains,
         page=page,
+        about=merchant_moves.about,
+        says=merchant_moves.says,
     )
 
 

@@ -113,8 +113,19 @@ def _apply_status(approval: Approval, at: datetime) -> None:
 def _describe_status(approval: Approval) -> str:
     return _("%(subject)s means %(meaning)s") % {
         "subject": approval.subject,
-        "meaning": approval.after["meaning"],
+        "meaning": PayoutStatus.Meaning(approval.after["meaning"]).label,
     }
+
+
+def _says_status(approval: Approval) -> list[tuple[str, object, object]]:
+    """Say what a code meant and shall mean; the code itself is the channel's."""
+    before, after = (
+        PayoutStatus.Meaning(told["meaning"]).label for told in (approval.before, approval.after)
+    )
+    named = ((_("channel"), "channel"), (_("code"), "code"))
+    return [(_("meaning"), before, after)] + [
+        (title, None, approval.after[key]) for title, key in named
+    ]
 
 
 STATUS_ACTION: Final = ApprovalAction(
@@ -123,6 +134,7 @@ STATUS_ACTION: Final = ApprovalAction(
     _describe_status,
     permission="settlement.approve_payoutstatus",
     title=gettext_lazy("Meaning of a channel's code"),
+    says=_says_status,
     risk=Risk.HIGH,
 )
 
