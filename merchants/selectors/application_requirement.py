@@ -203,6 +203,11 @@ def _owner(
         return
     if owner.identity_hash is None and (matters or owner.legal_representative):
         yield _missing(f"{path}.identity_no", _("Give the identity number."))
+    if _unborn(owner, today):
+        yield _missing(
+            f"{path}.identity_no",
+            _("The identity number names a day of birth that is yet to come."),
+        )
     if matters and not owner.source_of_funds:
         yield _missing(f"{path}.source_of_funds", _("Say where the owner's money comes from."))
     if not matters and not owner.legal_representative:
@@ -218,6 +223,12 @@ def _owner(
         _("The identity document has expired."),
         _("The identity document expires soon; ask for the new one."),
     )
+
+
+def _unborn(owner: Owner, today: date) -> bool:
+    """Return whether a resident's identity number (GB 11643) names a day after today."""
+    number = owner.identity_no or ""
+    return owner.identity_kind == Owner.Identity.RESIDENT and number[6:14] > f"{today:%Y%m%d}"
 
 
 def _people_and_places(of: Whole) -> Iterator[Requirement]:

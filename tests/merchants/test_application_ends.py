@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.utils import translation
+from stdnum.cn import ric
 
 from foundation.models import User
 from merchants.models import Application
@@ -107,3 +108,15 @@ class TestALastDay:
         assert content["licence_long_term"] is False
         assert content["filing_until"] is None
         assert content["owners"][0]["identity_until"] == date(2033, 5, 31)
+
+
+class TestADayOfBirth:
+    @pytest.mark.parametrize(
+        ("born", "blocks"), [("20260302", False), ("20260303", True), ("20991231", True)]
+    )
+    def test_that_is_yet_to_come_is_refused(self, maker, born: str, blocks: bool) -> None:
+        body = f"110105{born}0010"
+        number = body[:-1] + ric.calc_check_digit(body)
+        application = factory.draft(maker, owners=owner(identity_no=number))
+
+        assert due(application) == ({"owners.1.identity_no": True} if blocks else {})
