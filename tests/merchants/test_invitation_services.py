@@ -198,6 +198,24 @@ class TestAccept:
 
         assert refused(lambda: invitations.opened(token=token, at=NOON)) == "invitation_refused"
 
+    @pytest.mark.parametrize("left", ["account off", "role lost", "gives more than he has now"])
+    def test_ends_however_who_invited_lost_the_right(self, merchant, owner, left: str) -> None:
+        other = member(merchant)
+        role = "OWNER" if left == "gives more than he has now" else "VIEWER"
+        token = invitations.token_of(invite(merchant, owner, role))
+        if left == "account off":
+            User.objects.filter(pk=owner.pk).update(is_active=False)
+        else:
+            to = "VIEWER" if left == "role lost" else "FINANCE"
+            memberships.grant(merchant_id=merchant.id, user=owner, role=to, at=NOON)
+        assert other.is_active
+
+        assert refused(lambda: invitations.opened(token=token, at=NOON)) == "invitation_refused"
+        assert (
+            refused(lambda: invitations.accept_as_new(token=token, password="x" * 12, at=NOON))
+            == "invitation_refused"
+        )
+
     def test_is_one_person_with_the_staff_account_of_the_address(self, merchant, owner) -> None:
         staff = UserFactory.create(is_staff=True, email="eve@example.com")
         token = invitations.token_of(invite(merchant, owner))
