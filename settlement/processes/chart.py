@@ -98,7 +98,7 @@ def _station(
         doors=tuple(_door(name, stage, views) for name in stage.doors),
         decisions=tuple(_decision(name) for name in stage.decides),
         moves=tuple(_move(*step) for step in stage.steps()),
-        data=tuple(str(apps.get_model(label)._meta.verbose_name) for label in stage.writes),
+        data=tuple(_(str(apps.get_model(label)._meta.verbose_name)) for label in stage.writes),
         duty=str(stage.duty),
         deadline=_span(stage.within) if stage.within else str(stage.deadline),
         rules=stage.rules,

@@ -205,3 +205,17 @@ class TestTheCommand:
         assert review["doors"][0]["roles"] == ["reviewer"]
         assert review["doors"][0]["right"] == "merchants.review_application"
         assert "merchants.review_application" in text.getvalue()
+
+
+class TestChinese:
+    def test_is_spoken_of_every_table_move_and_stage(self) -> None:
+        with translation.override("zh-hans"):
+            english = {
+                text
+                for chart in process_map.charts()
+                for one in chart.stations
+                for text in (chart.title, one.title, one.duty, *one.data, *one.moves)
+                if text.isascii()
+            }
+
+        assert english == set()
