@@ -32,6 +32,7 @@ from merchants.models import (
     RiskGrade,
 )
 from merchants.models.application import OPEN
+from merchants.selectors import agent as agents
 from merchants.selectors import application as selectors
 from merchants.selectors import application_requirement as requirements
 from merchants.selectors import application_twin as twins
@@ -210,6 +211,7 @@ def _context(request: HttpRequest, application: Application) -> dict[str, Any]:
         "decided": _decided(application),
         "evidence": application.evidence.first(),
         "grade": selectors.grade(application),
+        **_agent(application),
         "grades": RiskGrade.choices,
         "proposal": proposal if waits else None,
         "form_url": reverse("admin:application_form", args=[application.pk])
@@ -224,6 +226,13 @@ def _context(request: HttpRequest, application: Application) -> dict[str, Any]:
         "had_a_hand": user.has_perm(RIGHT) and user.person_id in application.makers,
         "own": application.first_reviewer_person_id == user.person_id,
     }  # fmt: skip
+
+
+def _agent(application: Application) -> dict[str, Any]:
+    """Return by whom the applicant comes: the chain, topmost first, and its merchants' record."""
+    links = selectors.agent_chain(application)
+    record = agents.record(links[0].agent_id) if links else None
+    return {"agent_links": list(reversed(links)), "agent_record": record}
 
 
 def _decided(application: Application) -> Any:

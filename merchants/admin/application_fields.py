@@ -16,6 +16,7 @@ from unfold.widgets import (
 )
 
 from foundation.models import User
+from merchants.admin import agent_choice
 from merchants.models import (
     Application,
     ApplicationContact,
@@ -35,7 +36,7 @@ SECTIONS: Final = (
         "region", "city", "address")),
     ("contract", _("Contract and products"), (
         "contract_type", "contract_until", "products", "filing_no", "filing_until", "schedule",
-        "reviewed_by_whom", "settled_by_whom", "loss_borne_by", "brought_by")),
+        "reviewed_by_whom", "settled_by_whom", "loss_borne_by", "agent_no", "brought_by")),
     ("account", _("Settlement account"), ("account_kind", "account_number", "account_holder",
                                           "bank_name", "bank_code")),
 )  # fmt: skip
@@ -125,6 +126,7 @@ class ProfileForm(forms.Form):
             (str(user.pk), f"{user.person.name} ({user.username})")  # namesakes are told apart
             for user in staff.order_by("person__name", "username")[:500]
         ]
+        self.fields["agent_no"] = agent_choice.field(_label(Application, "agent_no"))
         self.fields["brought_by"] = _choice(Application, "brought_by", names)
 
 

@@ -66,6 +66,8 @@ class Application(Fact):
     brought_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("brought by")
     )
+    # By whom the applicant comes to us; "" for nobody. The merchant's agent when it is approved.
+    agent_no = models.CharField(_("agent number"), max_length=64, blank=True)
     makers = ArrayField(models.UUIDField(), verbose_name=_("makers"))
     first_reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -18,13 +18,14 @@ from merchants.models import (
     ProductGate,
     RiskGrade,
 )
+from merchants.selectors import agent as agents
 
 # Fields of the form that are frozen as they are; secret numbers come masked and by keyed hash.
 PLAIN: Final = (
     "name", "country", "registration_no", "licence_until", "licence_long_term", "region",
     "city", "address", "contract_type", "contract_until", "products", "filing_no", "filing_until",
     "schedule", "reviewed_by_whom", "settled_by_whom", "loss_borne_by", "account_kind",
-    "account_holder", "bank_name", "bank_code", "currency",
+    "account_holder", "bank_name", "bank_code", "currency", "agent_no",
 )  # fmt: skip
 # What a list or a page never needs: bytes, ciphertext.
 _HEAVY: Final = ("content", "preview")
@@ -109,6 +110,12 @@ def content(of: Whole) -> dict[str, Any]:
             for d in of.documents
         ],
     }
+
+
+def agent_chain(application: Application) -> list[agents.Link]:
+    """Return the agent an application names and those above it now, from itself up."""
+    found = agents.by_number(application.agent_no) if application.agent_no else None
+    return [] if found is None else agents.chain(found.pk)
 
 
 def grade(application: Application) -> RiskGrade:

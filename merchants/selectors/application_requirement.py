@@ -11,7 +11,9 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from merchants.models import ApplicationOwner, ContractType, Document
+from merchants.models.agent import AgentState
 from merchants.models.application import Application
+from merchants.selectors import agent as agents
 from merchants.selectors import application as applications
 from merchants.selectors.application import Whole
 
@@ -44,6 +46,7 @@ def requirements(of: Whole, *, today: date) -> list[Requirement]:
         *_profile(of),
         *_licence(of, today),
         *_contract(of, today),
+        *_agent(of.application),
         *_products(of),
         *_account(of),
         *_owners(of.owners, today),
@@ -135,6 +138,14 @@ def _contract(of: Whole, today: date) -> Iterator[Requirement]:
         _("The prepaid licence or filing has expired."),
         _("The prepaid licence or filing expires soon; ask for the new one."),
     )
+
+
+def _agent(row: Application) -> Iterator[Requirement]:
+    """An agent that was stopped meanwhile brings nobody (AGT-5)."""
+    found = agents.by_number(row.agent_no) if row.agent_no else None
+    if row.agent_no and (found is None or found.state != AgentState.ACTIVE):
+        title = _("Agent %(number)s brings no merchants.") % {"number": row.agent_no}
+        yield Requirement("agent_no", title, _("Cannot be submitted with it."))
 
 
 def _products(of: Whole) -> Iterator[Requirement]:

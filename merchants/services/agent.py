@@ -88,6 +88,25 @@ def propose(
     )
 
 
+def bringing(number: str, *, field: str, lock: bool = False) -> Agent:
+    """
+    Return an agent that brings merchants; with `lock` nobody stops it before the transaction ends.
+
+    Raises: AgentMalformed in the field it is about. Rule: AGT-5.
+    """
+    rows = Agent.objects.select_for_update(of=("self",), no_key=True) if lock else Agent.objects
+    found = rows.filter(number=number.replace("\0", "")).first()
+    if found is None:
+        raise AgentMalformed(
+            _("There is no agent %(number)s.") % {"number": number[:64]}, field=field
+        )
+    if found.state != AgentState.ACTIVE:
+        raise AgentMalformed(
+            _("%(number)s is stopped; it brings no merchants.") % {"number": number}, field=field
+        )
+    return found
+
+
 def propose_parents(
     *, numbers: Iterable[str], parent: str, reason: str, maker: User, at: datetime
 ) -> Approval:

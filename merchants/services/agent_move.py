@@ -17,10 +17,9 @@ from foundation.registries import ApprovalAction, Risk
 from foundation.selectors.house import house_id
 from foundation.services import approval as approvals
 from merchants.models import Merchant
-from merchants.models.agent import AgentState
 from merchants.selectors import agent as agents
 from merchants.selectors import membership as memberships
-from merchants.services.agent import LASTS, AgentChanged, AgentMalformed
+from merchants.services.agent import LASTS, AgentChanged, AgentMalformed, bringing
 
 ASSIGN: Final = "merchants.agent_assign"
 MOST: Final = 5_000  # merchants of one list
@@ -59,7 +58,7 @@ def propose(
     """
     goal = agent.strip() or NOBODY
     if goal != NOBODY:
-        _require_bringing(goal)
+        bringing(goal, field="agent")
     asked = list(dict.fromkeys(no.strip() for no in merchant_nos if no.strip()))
     if not asked or len(asked) > MOST:
         raise AgentMalformed(
@@ -111,19 +110,6 @@ def _standing(numbers: list[str], *, lock: bool = False) -> list[sql.Row]:
     return sql.rows(_STANDING, given)
 
 
-def _require_bringing(number: str) -> None:
-    """Refuse an agent that is unknown or brings nobody. Rule: AGT-5."""
-    found = agents.by_number(number)
-    if found is None:
-        raise AgentMalformed(
-            _("There is no agent %(number)s.") % {"number": number[:64]}, field="agent"
-        )
-    if found.state != AgentState.ACTIVE:
-        raise AgentMalformed(
-            _("%(number)s is stopped; it brings no merchants.") % {"number": number}, field="agent"
-        )
-
-
 def _named(numbers: list[str]) -> str:
     shown = ", ".join(one[:80] for one in numbers[:_NAMED])
     more = len(numbers) - _NAMED
@@ -140,7 +126,7 @@ def _apply(approval: Approval, at: datetime) -> None:
     actor.stamp_transaction()
     goal = approval.after["agent"]
     if goal != NOBODY:
-        _require_bringing(goal)
+        bringing(goal, field="agent", lock=True)
     wanted = dict(line.rsplit(" ", 1) for line in approval.after["merchants"])
     locked = _standing(list(wanted), lock=True)
     moved = [

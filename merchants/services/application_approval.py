@@ -27,6 +27,7 @@ from merchants.models import (
     ProductGate,
 )
 from merchants.selectors import application as applications
+from merchants.services import agent as agents
 from merchants.services import application_review
 from merchants.services import bank_account as bank_accounts
 from merchants.services import merchant_contact as merchant_contacts
@@ -165,6 +166,9 @@ def _merchant(application: Application, at: datetime) -> Merchant:
         region=application.region,
         country=application.country,
         declared_schedule=application.schedule,
+        agent=agents.bringing(application.agent_no, field="agent_no", lock=True)
+        if application.agent_no
+        else None,
         created_at=at,
     )
 
@@ -232,6 +236,7 @@ def _history(application: Application, mine: dict[str, Any]) -> dict[str, Any]:
     return {
         "entered_by": str(application.entered_by_id),
         "brought_by": str(application.brought_by_id),
+        "agent": [link.number for link in applications.agent_chain(application)],
         "makers": [str(person) for person in application.makers],
         "steps": [
             {

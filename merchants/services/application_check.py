@@ -17,6 +17,7 @@ from config.errors import Malformed
 from merchants.countries import COUNTRIES
 from merchants.models import ApplicationOwner, ProductGate
 from merchants.models.application import AccountKind
+from merchants.services import agent as agents
 from merchants.services import bank_account as bank_accounts
 from merchants.services.merchant_import import SCHEDULE_PATTERN
 
@@ -171,6 +172,7 @@ def profile(values: Mapping[str, Any]) -> tuple[dict[str, Any], Problems]:
         "account_number": lambda text: account(text, kind),
         "bank_code": bank_code if country == "CN" else str.strip,
         "schedule": _schedule,
+        "agent_no": lambda text: agents.bringing(text.strip(), field="agent_no").number,
     }
     good: dict[str, Any] = {}
     problems: Problems = {}
