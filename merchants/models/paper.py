@@ -103,7 +103,7 @@ class Rule:
     told: bool = True
 
 
-# The law of the watch (docs/rules/papers.md, docs/decisions/0015-papers.md). An ended contract
+# The law of the watch (docs/rules/papers.md, docs/decisions/0017-papers.md). An ended contract
 # never keeps a merchant from his own money: it is signed anew, or the merchant is closed.
 RULES: Final[Mapping[Paper.Kind, Rule]] = {
     Kind.LICENCE: Rule(30, cuts=True),
