@@ -291,6 +291,7 @@ search_providers: Registry[SearchProvider] = Registry("search_providers")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")
 importables: Registry[Importable] = Registry("importables")
 exportables: Registry[Exportable] = Registry("exportables")
+sent_lists: Registry[Promise] = Registry("sent_lists")  # titles of what goes out at once, by kind
 
 
 def title_of(action: str) -> str:

@@ -21,6 +21,7 @@ class LedgerConfig(AppConfig):
             lifecycle_listeners,
             menu_entries,
             money_holders,
+            sent_lists,
         )
         from ledger.selectors import balance, guard_invariants, invariants
         from ledger.services import account
@@ -30,6 +31,7 @@ class LedgerConfig(AppConfig):
         lifecycle_listeners.register("ledger.closing", account.on_merchants_closed)
         append_only_tables.register("ledger", ("ledger_account_step",))
 
+        sent_lists.register("statement", _("Statement"))
         invariant_checks.register("I1", invariants.balanced_entries)
         invariant_checks.register("I2", invariants.balanced_books)
         invariant_checks.register("I3", invariants.covered_holds)

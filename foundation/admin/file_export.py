@@ -37,7 +37,13 @@ MENU = [
         "foundation.view_fileexport",
     )
 ]
-COLOURS = {"REQUESTED": "info", "READY": "success", "FAILED": "danger", "DELETED": "primary"}
+COLOURS = {
+    "REQUESTED": "info",
+    "READY": "success",
+    "FAILED": "danger",
+    "DELETED": "primary",
+    "SENT": "success",
+}
 
 
 class ExportForm(forms.Form):
@@ -238,6 +244,8 @@ class Exchanged:
 
 
 def _title(kind: str) -> str:
+    if kind in registries.sent_lists:
+        return str(registries.sent_lists.get(kind))
     known = kind in registries.exportables
     return str(registries.exportables.get(kind).title) if known else kind
 

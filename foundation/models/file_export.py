@@ -17,7 +17,8 @@ class FileExport(Fact):
     """
     One export: who asked for what, by which filter, how many rows it had. In the house's book.
 
-    The file is deleted at `expires_at`; this row stays (S1-50).
+    The file is deleted at `expires_at`; this row stays (S1-50). What is SENT at once (a merchant's
+    statement) is never kept; without `rows` its end was not sent.
     """
 
     class State(models.TextChoices):
@@ -25,6 +26,7 @@ class FileExport(Fact):
         READY = "READY", _("ready to download")
         FAILED = "FAILED", _("failed")
         DELETED = "DELETED", _("deleted")
+        SENT = "SENT", _("sent at once")
 
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=50)

@@ -164,6 +164,41 @@ def read(*, export_id: int, user: User, at: datetime) -> tuple[FileExport, Itera
     return export, _pieces(export)
 
 
+def sent(
+    *,
+    kind: str,
+    filter: Mapping[str, str],
+    format: str,
+    user: User,
+    lines: Iterator[str],
+    frame: int,
+    at: datetime,
+) -> Iterator[bytes]:
+    """
+    Log a list that goes out at once, line by line, and return its bytes to send.
+
+    `frame`: lines that are no rows (head, balances). Rows, size and hash are known once the last
+    line went out; a list that was broken off has none of them. Nothing is kept of it. Rule: EXC-9.
+    """
+    with transaction.atomic():
+        who = actor.stamp_transaction()
+        export = FileExport.objects.create(
+            merchant_id=house_id(),
+            kind=kind,
+            filter=dict(filter),
+            format=format,
+            state=FileExport.State.SENT,
+            requested_by=user,
+            requested_at=at,
+            expires_at=at,
+            closed_at=at,
+            actor=who.name,
+            request_id=who.request_id,
+        )
+        _record(export, "file.sent")
+    return _counted(export, lines, frame)
+
+
 def delete(*, export_id: int, user: User, at: datetime) -> None:
     """Delete the file of one's own export before its time. Raises NotFound."""
     with transaction.atomic():
@@ -239,6 +274,18 @@ def _delete(export: FileExport, at: datetime) -> None:
     FileExportPart.objects.filter(merchant_id=export.merchant_id, export=export).delete()
     export.state, export.closed_at = FileExport.State.DELETED, at
     export.save(update_fields=["state", "closed_at"])
+
+
+def _counted(export: FileExport, lines: Iterator[str], frame: int) -> Iterator[bytes]:
+    digest, size, many = hashlib.sha256(), 0, 0
+    for line in lines:
+        raw = line.encode()
+        digest.update(raw)
+        size, many = size + len(raw), many + 1
+        yield raw
+    FileExport.objects.filter(merchant_id=export.merchant_id, id=export.id).update(
+        rows=many - frame, size_bytes=size, sha256=digest.hexdigest()
+    )
 
 
 def _pieces(export: FileExport) -> Iterator[bytes]:

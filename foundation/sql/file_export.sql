@@ -5,20 +5,24 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   of_writing constant text[] := ARRAY['state', 'rows', 'size_bytes', 'sha256', 'closed_at',
     'message', 'downloads'];
+  of_sending constant text[] := ARRAY['rows', 'size_bytes', 'sha256'];
   of_ready constant text[] := ARRAY['state', 'closed_at', 'downloads'];
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF NEW.state <> 'REQUESTED' OR NEW.downloads <> 0 OR NEW.rows IS NOT NULL THEN
+    IF NEW.state NOT IN ('REQUESTED', 'SENT') OR NEW.downloads <> 0 OR NEW.rows IS NOT NULL THEN
       RAISE EXCEPTION 'file_export_step: a new export is asked for'
         USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
   END IF;
   IF (OLD.state, NEW.state) NOT IN (('REQUESTED', 'READY'), ('REQUESTED', 'FAILED'),
-       ('REQUESTED', 'DELETED'), ('READY', 'READY'), ('READY', 'DELETED'))
+       ('REQUESTED', 'DELETED'), ('READY', 'READY'), ('READY', 'DELETED'),
+       ('SENT', 'SENT'))
      OR NEW.downloads < OLD.downloads
      OR (OLD.state = 'REQUESTED'
          AND (to_jsonb(NEW) - of_writing) IS DISTINCT FROM (to_jsonb(OLD) - of_writing))
+     OR (OLD.state = 'SENT' AND (OLD.rows IS NOT NULL OR NEW.rows IS NULL
+         OR (to_jsonb(NEW) - of_sending) IS DISTINCT FROM (to_jsonb(OLD) - of_sending)))
      OR (OLD.state = 'READY'
          AND (to_jsonb(NEW) - of_ready) IS DISTINCT FROM (to_jsonb(OLD) - of_ready)) THEN
     RAISE EXCEPTION 'file_export_frozen: export % cannot change so', OLD.id

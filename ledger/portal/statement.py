@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 from foundation import clock
 from foundation.money import Money
 from foundation.services import audit
+from foundation.services import file_export as file_exports
 from ledger.models import operation as operations
 from ledger.selectors import balance as balances
 from ledger.selectors import statement as statements
@@ -30,6 +31,7 @@ from merchants.models import Ability
 from merchants.portal.access import MemberRequest, for_members
 
 PAGE: Final = 50
+_FRAME: Final = 3  # lines of the file that are no movements: head, closing and opening balance
 _ACCOUNTS: Final = {
     "merchant_available": gettext_lazy("Available balance"),
     "merchant_pending": gettext_lazy("Pending settlement"),
@@ -145,7 +147,15 @@ def export(request: MemberRequest) -> HttpResponseBase:
         object_id=str(account.account_id),
         after=_query(form, account),
     )
-    rows = _csv(span, account.total.currency, translation.get_language() or "en")
+    rows = file_exports.sent(
+        kind="statement",
+        filter={"merchant_no": member.merchant.merchant_no, **_query(form, account)},
+        format="csv",
+        user=member.user,
+        lines=_csv(span, account.total.currency, translation.get_language() or "en"),
+        frame=_FRAME,
+        at=clock.now(),
+    )
     answer = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
     name = f"statement-{account.total.currency}-{clock.business_date(clock.now())}.csv"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -1,17 +1,20 @@
 import csv
+import hashlib
 import io
 import re
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from foundation import registries, sql
-from foundation.models import AuditEvent
+from foundation.models import AuditEvent, FileExport
 from ledger.portal.statement import escaped
 from ledger.services import account as accounts
 from ledger.services import journal
 from tests.factories import portal
+from tests.factories.foundation import UserFactory
 from tests.factories.merchants import MerchantFactory
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -158,6 +161,35 @@ class TestExport:
         event = AuditEvent.objects.get(action="statement.export")
         assert (event.merchant_id, event.after["since"]) == (merchant.id, "2026-01-05")
 
+    def test_stands_in_the_log_of_exports_once_its_end_was_sent(self, reader, merchant):
+        answer = reader.get(f"/portal/{merchant.id}/statement.csv?since=2026-01-05")
+        log = FileExport.objects.get(kind="statement")
+        assert (log.state, log.rows) == ("SENT", None)
+
+        sent = b"".join(answer.streaming_content)
+
+        log.refresh_from_db()
+        assert (log.rows, log.size_bytes) == (sent.count(b"\n") - 3, len(sent))
+        assert log.sha256 == hashlib.sha256(sent).hexdigest()
+        assert log.filter["merchant_no"] == merchant.merchant_no
+        assert log.filter["since"] == "2026-01-05"
+        assert not log.requested_by.is_staff
+        assert not log.parts.exists()
+        for change in ({"rows": 0}, {"filter": {}}, {"state": "DELETED"}, {"sha256": ""}):
+            with pytest.raises(IntegrityError, match="file_export_frozen"), transaction.atomic():
+                FileExport.objects.filter(id=log.id).update(**change)
+
+    def test_is_read_in_the_admin_by_its_name(self, reader, merchant, client):
+        b"".join(reader.get(f"/portal/{merchant.id}/statement.csv").streaming_content)
+        auditor = UserFactory(is_staff=True, is_superuser=True, language="en")
+        client.force_login(auditor, BACKEND)
+
+        page = client.get("/admin/foundation/fileexport/").content.decode()
+
+        assert "sent at once" in page
+        assert "Statement" in page
+        assert merchant.merchant_no in page
+
     def test_runs_no_formula_in_a_spreadsheet(self, reader, merchant):
         answer = reader.get(f"/portal/{merchant.id}/statement.csv")
         text = b"".join(answer.streaming_content).decode("utf-8-sig")
@@ -196,4 +228,5 @@ class TestExport:
             read.extend(answer.streaming_content)
 
         assert "Opening balance" not in b"".join(read).decode()
+        assert FileExport.objects.get().rows is None
         assert sql.rows("SELECT 1 AS one") == [{"one": 1}]
