@@ -3,7 +3,7 @@ Draws the pages of a PDF, in a process of its own with little memory and time an
 
 Only files that `pdf_probe` let pass come here, and still the one who draws is a large library in
 another language: before it sees a byte, this process can open no file and no connection any more,
-and nothing of the product is in it (docs/decisions/0017-pdf-previews.md). Runs as a script by
+and nothing of the product is in it (docs/decisions/0018-pdf-previews.md). Runs as a script by
 itself: standard input is the file, standard output the pictures, each behind its length.
 """
 
