@@ -55,6 +55,7 @@ class Step:
     paper: str | Promise = ""  # the label of the evidence, needed where there is one
     attachments: bool = False  # offers to add papers; `uploaded(request)` gives them to `run`
     colour: str = "primary"  # or "danger"
+    onward: Callable[[HttpRequest, Any], str] | None = None  # where it leads; else to the row
 
 
 def uploaded(request: HttpRequest) -> list[NewAttachment]:
@@ -189,6 +190,8 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
         else:
             try:
                 messages.success(request, step.run(request, row, reason, clock.now()))
+                if step.onward is not None:
+                    return HttpResponseRedirect(step.onward(request, row))
             except DomainError as refusal:
                 messages.error(request, str(refusal))
         return HttpResponseRedirect(self._address(row))
