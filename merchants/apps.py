@@ -41,7 +41,7 @@ class MerchantsConfig(AppConfig):
         )
         registries.approval_actions.register(bank_account.APPROVE, bank_account.APPROVAL_ACTION)
         for action in (
-            application_approval.ACTION,
+            *application_approval.ACTIONS,
             verification_rule.ACTION,
             merchant_sheet.ACTION,
             *merchant_state.ACTIONS,

@@ -20,8 +20,9 @@ from config.errors import DomainError, Malformed
 from foundation import crypto
 from foundation.models import User
 from foundation.verification import FactorUndecided, Presented, ProofField, VerificationFactor
-from merchants.models import Application, ApplicationOwner
+from merchants.models import ApplicationOwner
 from merchants.models.application import AccountKind
+from merchants.selectors import application as applications
 from merchants.services import application_check, factor_count
 
 NAME: Final = "bank_card"
@@ -133,7 +134,7 @@ def _is_on_file(merchant_id: int, user: User, elements: CardElements) -> bool:
     elements and the account's person bear: anybody has a card of his own, which proves nothing.
     """
     names = ApplicationOwner.objects.filter(
-        application__in=Application.objects.filter(became_id=merchant_id),
+        application_id__in=applications.in_force([merchant_id]),
         identity_hash=crypto.lookup_hash(elements.identity),
     ).values_list("name", flat=True)
     wanted = {_folded(elements.holder)}

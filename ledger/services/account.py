@@ -29,10 +29,10 @@ def on_merchant_approved(
     *, event: str, merchant_ids: Sequence[int], payload: Mapping[str, Any]
 ) -> None:
     """
-    Open the accounts of a merchant that was just approved, where we hold its money (LG-11,
-    docs/rules/ledger.md). Everything else is opened at first use.
+    Open the accounts of a merchant that was just approved or changed, where we hold its money
+    (LG-11, docs/rules/ledger.md). Everything else is opened at first use.
     """
-    if event != "merchant.approved" or not payload["holds_funds"]:
+    if event not in ("merchant.approved", "merchant.changed") or not payload["holds_funds"]:
         return
     kinds = ("merchant_pending", "merchant_available")
     for merchant_id in merchant_ids:

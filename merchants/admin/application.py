@@ -15,15 +15,17 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import DomainError
 from foundation import clock
 from foundation.admin import columns, filters
 from foundation.admin.keyset import KeysetAdmin, Search
+from foundation.admin.waiting import changes as proposed_changes
 from foundation.models import Approval, User
 from merchants.admin import application_fields as fields
+from merchants.admin import application_form
 from merchants.models import (
     Application,
     ApplicationComment,
@@ -34,10 +36,12 @@ from merchants.models import (
 from merchants.models.application import OPEN
 from merchants.selectors import agent as agents
 from merchants.selectors import application as selectors
+from merchants.selectors import application_change as changes
 from merchants.selectors import application_requirement as requirements
 from merchants.selectors import application_twin as twins
 from merchants.selectors.application import Whole
 from merchants.services import application_review as reviews
+from merchants.services.application_change import CHANGE
 
 RIGHT = "merchants.review_application"
 ENTER = "merchants.change_application"
@@ -56,6 +60,7 @@ COLOURS = {
     "RETURNED": "warning",
     "APPROVED": "success",
     "REJECTED": "danger",
+    "WITHDRAWN": "warning",
 }
 
 
@@ -67,6 +72,7 @@ class Value:
     label: str
     value: str
     changed: bool = False
+    was: str | None = None  # of a change: what is in force, where it differs
     comments: Sequence[ApplicationComment] = ()
 
 
@@ -77,6 +83,7 @@ class ApplicationAdmin(KeysetAdmin):
     list_display = (
         "number",
         "name",
+        "kind",
         columns.state("state", gettext_lazy("state"), COLOURS),
         "industry",
         "version_no",
@@ -87,6 +94,7 @@ class ApplicationAdmin(KeysetAdmin):
     list_select_related = ("industry", "entered_by__person")
     list_filter = (
         filters.states("state", gettext_lazy("state"), Application.State.choices),
+        filters.states("kind", pgettext_lazy("application", "kind"), Application.Kind.choices),
         filters.exact("registration_no", gettext_lazy("registration number")),
     )
     searches = (Search("number", prefix=True), Search("registration_no"))
@@ -200,6 +208,7 @@ def _context(request: HttpRequest, application: Application) -> dict[str, Any]:
         "application": application,
         "colour": COLOURS.get(str(state), ""),
         "sections": _sections(of),
+        **_change(of),
         "papers": of.documents if user.has_perm("merchants.view_document") else (),
         "due": requirements.requirements(of, today=clock.business_date(clock.now())),
         "twins": [
@@ -235,11 +244,26 @@ def _agent(application: Application) -> dict[str, Any]:
     return {"agent_links": list(reversed(links)), "agent_record": record}
 
 
+def _change(of: Whole) -> dict[str, Any]:
+    """
+    Return what a change changes and what follows; once it is in force, its proposal says it.
+    """
+    found: dict[str, Any] = {"carried": application_form.carried_over(of)}
+    row = of.application
+    if row.concerns is None:
+        return found
+    if row.state == Application.State.APPROVED and row.approval is not None:
+        return found | {
+            "was_changed": [one for one in proposed_changes(row.approval) if one[1] != one[2]]
+        }
+    return found | {"changes": changes.changes(of), "follows": changes.follows(of)}
+
+
 def _decided(application: Application) -> Any:
     """Return what second reviewers said of it, proposal by proposal."""
     found = Approval.objects.filter(
         merchant_id=application.merchant_id,
-        action=reviews.APPROVE,
+        action__in=[reviews.APPROVE, CHANGE],
         subject=f"application:{application.number}",
     )
     return found.prefetch_related("decisions__checker").order_by("-id")[:10]
@@ -248,15 +272,18 @@ def _decided(application: Application) -> Any:
 def _sections(of: Whole) -> list[tuple[str, list[tuple[str, list[Value]]]]]:
     """Return every section as (title, groups of (heading, values))."""
     said = selectors.comments(of.application)
-    before = _changed_since(of)
+    since = _changed_since(of)
+    open_change = of.application.state != Application.State.APPROVED
+    was = {one.path: one.before for one in changes.changes(of)} if open_change else {}
 
     def value(path: str, label: str, text: object) -> Value:
-        return Value(path, label, str(text), path in before, said.get(path, ()))
+        differs = path in since or path in was
+        return Value(path, label, str(text), differs, was.get(path), said.get(path, ()))
 
     form = fields.profile_form(of, None)
     found = [
         (str(title), [("", [value(n, str(form[n].label), _read(of, n)) for n in names])])
-        for _name, title, names in fields.SECTIONS
+        for _name, title, names in fields.sections(of.application)
     ]
     for part, (title, kind) in fields.ROWS.items():
         rows = getattr(of, part)
@@ -319,8 +346,6 @@ def _paths(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def fill(site: Any = admin.site) -> None:
     """Give the form and the decisions their addresses in the admin."""
-    from merchants.admin import application_form
-
     site.add_page("merchants/application/begin", application_form.begin, "application_begin")
     site.add_page(
         "merchants/application/<int:object_id>/form", application_form.page, "application_form"

@@ -27,6 +27,7 @@ from merchants.models import (
     ProductGate,
 )
 from merchants.models.application import AccountKind, Bearer
+from merchants.selectors import application as applications
 from merchants.selectors.application import Whole
 
 MAX_ROWS: Final = 30
@@ -40,6 +41,8 @@ SECTIONS: Final = (
     ("account", _("Settlement account"), ("account_kind", "account_number", "account_holder",
                                           "bank_name", "bank_code")),
 )  # fmt: skip
+# What is no field of a change: it has a flow of its own, or stays with who brought the merchant.
+_NOT_OF_A_CHANGE: Final = applications.OWN_FLOW | {"brought_by"}
 _HELP: Final[Mapping[str, Any]] = {
     "schedule": _("T1, D1, WEEKLY:1, MONTHLY:1, MANUAL"),
     "filing_no": _("for prepaid cards"),
@@ -201,6 +204,17 @@ ROWS: Final[Mapping[str, tuple[Any, type[_RowForm]]]] = {
 }
 SECRET: Final = {"account_number": "account_masked", "identity_no": "identity_masked",
                   "phone": "phone_masked"}  # fmt: skip
+
+
+def sections(application: Application) -> list[tuple[str, Any, tuple[str, ...]]]:
+    """Return the sections of the form with their fields, those of a change without the account."""
+    if application.kind == Application.Kind.OPENING:
+        return list(SECTIONS)
+    kept = (
+        (name, title, tuple(one for one in names if one not in _NOT_OF_A_CHANGE))
+        for name, title, names in SECTIONS
+    )
+    return [(name, title, names) for name, title, names in kept if names]
 
 
 def profile_form(of: Whole, data: Mapping[str, Any] | None) -> ProfileForm:

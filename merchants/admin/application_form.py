@@ -23,6 +23,7 @@ from merchants.admin import application_fields as fields
 from merchants.models import Application, ApplicationComment, Document
 from merchants.models.application import OPEN
 from merchants.selectors import application as selectors
+from merchants.selectors import application_change as changes
 from merchants.selectors import application_requirement as requirements
 from merchants.selectors.application import Whole
 from merchants.services import application as applications
@@ -89,7 +90,7 @@ def page(request: HttpRequest, object_id: int) -> HttpResponse:
 
 def _find(object_id: int) -> Application:
     found = Application.objects.filter(merchant_id=selectors.house_id(), id=object_id)
-    application = found.select_related("industry").first()
+    application = found.select_related("industry", "concerns", "base").first()
     if application is None:
         raise Http404
     return application
@@ -106,6 +107,8 @@ def _post(request: HttpRequest, application: Application) -> HttpResponse:
     if too_large:
         problems[_path_of(too_large)] = str(document_content.too_large())
     at = clock.now()
+    if "give_up" in request.POST:
+        return _give_up(request, application, at)
     try:
         problems |= _save(request, application, whole=not too_large)
         if not too_large:
@@ -136,6 +139,22 @@ def _post(request: HttpRequest, application: Application) -> HttpResponse:
         return answer
     messages.success(request, _("Saved."))
     return HttpResponseRedirect(request.path)
+
+
+def _give_up(request: HttpRequest, application: Application, at: Any) -> HttpResponse:
+    """Take the application back; nothing of the form is saved with it."""
+    try:
+        applications.give_up(
+            application_id=application.id,
+            maker=cast(User, request.user),
+            reason=request.POST.get("reason", "").replace("\0", ""),
+            at=at,
+        )
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+        return HttpResponseRedirect(request.path)
+    messages.success(request, _("Given up; nothing comes of it."))
+    return HttpResponseRedirect(_detail(application))
 
 
 def _submit(request: HttpRequest, application: Application, at: Any) -> HttpResponse:
@@ -183,7 +202,7 @@ def _save(request: HttpRequest, application: Application, *, whole: bool) -> Pro
         maker=cast(User, request.user),
         profile={name: value for name, value in profile.items() if name in applications.PROFILE},
         brought_by=User.objects.filter(pk=brought_by, is_staff=True).first()
-        if brought_by
+        if brought_by and application.concerns_id is None
         else None,
         **rows,
     )
@@ -209,6 +228,11 @@ def _take_in(request: HttpRequest, application: Application, at: Any) -> Problem
     return problems
 
 
+def carried_over(of: Whole) -> set[int]:
+    """Return the papers that came with an earlier application."""
+    return {one.id for one in of.documents if one.application_id != of.application.id}
+
+
 def _path_of(name: str) -> str:
     return f"documents.{name.removeprefix('document-')}"
 
@@ -231,7 +255,7 @@ def _show(request: HttpRequest, shown: Page) -> HttpResponse:
     profile = fields.profile_form(shown.of, shown.data)
     sections = [
         (name, title, [one(inner, profile[inner]) for inner in names])
-        for name, title, names in fields.SECTIONS
+        for name, title, names in fields.sections(application)
     ]
     parts = [
         (
@@ -263,6 +287,8 @@ def _show(request: HttpRequest, shown: Page) -> HttpResponse:
         "sections": sections,
         "parts": parts,
         "papers": papers,
+        "carried": carried_over(shown.of),
+        "changes": changes.changes(shown.of),
         "due": due,
         "returned": application.transitions.order_by("-sequence").first()
         if application.state == Application.State.RETURNED

@@ -14,7 +14,14 @@ from django.utils.translation import gettext_lazy as _
 from foundation.admin import columns, filters, related
 from foundation.admin.file_export import Exchanged
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
-from merchants.admin import agent, agent_propose, merchant_emergency, merchant_state, paper
+from merchants.admin import (
+    agent,
+    agent_propose,
+    application_change,
+    merchant_emergency,
+    merchant_state,
+    paper,
+)
 from merchants.models import Merchant
 from merchants.selectors import agent as agents
 from merchants.selectors import application as applications
@@ -52,8 +59,8 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
         agent.below("agent", _("agent number, with all below it")),
     )
 
-    hidden = ("status_sequence", "agent")
-    steps = (*merchant_state.STEPS, merchant_emergency.STEP)
+    hidden = ("status_sequence", "agent", "stands_on")
+    steps = (*application_change.STEPS, *merchant_state.STEPS, merchant_emergency.STEP)
     actions = ("move_chosen", "assign_chosen")  # type: ignore[assignment]
 
     @admin.action(description=_("Freeze, restrict, restore …"), permissions=["move"])
@@ -109,15 +116,11 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
         )
 
     def related_links(self, request: HttpRequest, row: Merchant) -> list[related.Link]:
-        """Lead to its application, and to everything of this merchant."""
-        application = applications.of_merchant(row)
+        """Lead to its applications, and to everything of this merchant."""
         modules = contracts.modules_of(row.pk)
         found = related.of_merchant(
             request, row.merchant_no, lambda label: contracts.opens_list(label, modules)
         )
         if row.kind == Merchant.Kind.MERCHANT:
             found[:0] = related.page(request, "settlement_closing", row.pk, _("Closing"))
-        if application is not None and request.user.has_perm("merchants.view_application"):
-            address = reverse("admin:merchants_application_change", args=[application.pk])
-            found.insert(0, related.Link(application.number, address))
-        return found
+        return [*application_change.links(request, row), *found]

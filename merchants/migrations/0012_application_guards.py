@@ -47,5 +47,6 @@ class Migration(migrations.Migration):
         guards.append_only("merchants_application_version"),
         guards.append_only("merchants_application_comment"),
         guards.append_only("merchants_application_evidence"),
+        sql.migrate_file("merchants", "application_keys"),
         sql.migrate_file("merchants", "application", UNDO),
     ]

@@ -7,6 +7,13 @@ from django.db import migrations, models
 
 from foundation import guards, sql
 
+# As long as applications make merchants alone; application_change.sql has it as it is now.
+OF = """
+CREATE OR REPLACE FUNCTION public.merchants_application_of(a public.merchants_application)
+RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT a.became_id
+$$;
+"""
 UNDO = """
 DROP TRIGGER paper_taken ON public.merchants_paper;
 DROP TRIGGER paper_fixed ON public.merchants_paper;
@@ -103,6 +110,7 @@ class Migration(migrations.Migration):
         ),
         guards.never_deleted("merchants_paper"),
         guards.append_only("merchants_paper_notice"),
+        migrations.RunSQL(OF, migrations.RunSQL.noop),
         sql.migrate_file("merchants", "paper", UNDO),
         migrations.RunPython(back_fill, migrations.RunPython.noop),
     ]

@@ -7,6 +7,7 @@ from merchants.models.application import (
     ApplicationTransition,
     ApplicationVersion,
 )
+from merchants.models.application_change import CarriedDocument
 from merchants.models.application_party import (
     ApplicationContact,
     ApplicationOwner,
@@ -49,6 +50,7 @@ __all__ = [
     "ApplicationTransition",
     "ApplicationVersion",
     "BankAccount",
+    "CarriedDocument",
     "Confirmation",
     "ContractType",
     "CustomRole",

@@ -41,10 +41,19 @@ class Application(Fact):
     One application. It lies in the house's book for good: it is there before its merchant is
     (docs/decisions/0012-applications.md).
 
+    An OPENING makes a merchant, which it `became`. A CHANGE or a REVIEW `concerns` one that is
+    there, and begins from `base`, the application that merchant stood on then; None for a merchant
+    that a file brought in (docs/decisions/0016-changes-of-merchants.md).
+
     Its content changes in DRAFT and RETURNED alone, its state along TRANSITIONS; `makers` are all
     persons who had a hand in the content, and none of them reviews it. The database checks all of
     this again (merchants/sql/application.sql).
     """
+
+    class Kind(models.TextChoices):
+        OPENING = "OPENING", pgettext_lazy("application", "new merchant")
+        CHANGE = "CHANGE", pgettext_lazy("application", "change")
+        REVIEW = "REVIEW", pgettext_lazy("application", "re-review")
 
     class State(models.TextChoices):
         DRAFT = "DRAFT", _("draft")
@@ -53,9 +62,23 @@ class Application(Fact):
         RETURNED = "RETURNED", _("returned for completion")
         APPROVED = "APPROVED", _("approved")
         REJECTED = "REJECTED", _("refused")
+        WITHDRAWN = "WITHDRAWN", pgettext_lazy("application", "given up")
 
     number = models.CharField(_("application number"), max_length=32)
     uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    kind = models.CharField(
+        pgettext_lazy("application", "kind"), max_length=7, choices=Kind, default=Kind.OPENING
+    )
+    concerns = models.ForeignKey(
+        Merchant, models.PROTECT, related_name="+", null=True, verbose_name=_("merchant concerned")
+    )
+    base = FactForeignKey(
+        "self",
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        verbose_name=_("application it changes"),
+    )
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.DRAFT)
     sequence = models.PositiveIntegerField(_("steps"), default=1)
     revision = models.PositiveIntegerField(_("revision"), default=0)
@@ -157,17 +180,37 @@ class Application(Fact):
                 name="application_became_once",
             ),
             models.CheckConstraint(
-                condition=Q(state="DRAFT") | Q(version_no__gte=1), name="application_versioned"
+                condition=Q(state__in=["DRAFT", "WITHDRAWN"]) | Q(version_no__gte=1),
+                name="application_versioned",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["DRAFT", "SUBMITTED"])
+                condition=Q(state__in=["DRAFT", "SUBMITTED", "WITHDRAWN"])
                 | Q(first_reviewer__isnull=False, first_reviewer_person__isnull=False),
                 name="application_reviewed_by_somebody",
             ),
             models.CheckConstraint(
-                condition=Q(state="APPROVED", became__isnull=False, second_reviewer__isnull=False)
+                condition=Q(state="APPROVED", second_reviewer__isnull=False)
+                & (Q(became__isnull=False) | Q(concerns__isnull=False))
                 | (~Q(state="APPROVED") & Q(became=None, second_reviewer=None)),
                 name="application_approved_became_merchant",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="OPENING", concerns=None, base=None)
+                | Q(kind__in=["CHANGE", "REVIEW"], concerns__isnull=False, became=None),
+                name="application_concerns_merchant",
+            ),
+            models.UniqueConstraint(
+                fields=["merchant", "concerns"],
+                condition=Q(concerns__isnull=False)
+                & Q(state__in=["DRAFT", "SUBMITTED", "FIRST_REVIEW", "RETURNED"]),
+                name="application_one_open",
+            ),
+            # The account has a flow of its own, with proofs and cooling (MER-8).
+            models.CheckConstraint(
+                condition=Q(kind="OPENING")
+                | Q(account_number__isnull=True, account_hash__isnull=True, account_masked="")
+                & Q(account_holder="", bank_name="", bank_code=""),
+                name="application_change_no_account",
             ),
             models.CheckConstraint(
                 condition=Q(second_reviewer_person=None)
@@ -184,6 +227,7 @@ class Application(Fact):
         ]  # fmt: skip
         indexes = [
             models.Index(fields=["merchant", "state", "id"], name="application_by_state"),
+            models.Index(fields=["merchant", "kind", "id"], name="application_by_kind"),
             models.Index(
                 fields=["registration_no"],
                 condition=~Q(registration_no=""),
@@ -201,13 +245,15 @@ class Application(Fact):
 
 
 State = Application.State
+Kind = Application.Kind
 TRANSITIONS: Final[Mapping[Application.State, frozenset[Application.State]]] = {
-    State.DRAFT: frozenset({State.SUBMITTED}),
+    State.DRAFT: frozenset({State.SUBMITTED, State.WITHDRAWN}),
     State.SUBMITTED: frozenset({State.FIRST_REVIEW}),
     State.FIRST_REVIEW: frozenset({State.RETURNED, State.APPROVED, State.REJECTED}),
-    State.RETURNED: frozenset({State.SUBMITTED, State.REJECTED}),
+    State.RETURNED: frozenset({State.SUBMITTED, State.REJECTED, State.WITHDRAWN}),
     State.APPROVED: frozenset(),
     State.REJECTED: frozenset(),
+    State.WITHDRAWN: frozenset(),
 }
 OPEN: Final = frozenset({State.DRAFT, State.RETURNED})  # the content may change
 

@@ -49,6 +49,9 @@ class Merchant(models.Model):
         verbose_name=pgettext_lazy("kind of agent", "agent"),
     )
     created_at = models.DateTimeField(_("created at"))
+    # The approved application whose content is in force; empty for one that a file brought in. No
+    # key: what a merchant refers to lies in the house's book (sql/application_change.sql).
+    stands_on = models.BigIntegerField(_("application in force"), null=True, editable=False)
 
     class Meta:
         db_table = "merchants_merchant"

@@ -119,9 +119,7 @@ def agents(span: Span = EVERY_DAY) -> list[Brought]:
 
 def taken_on_in(span: Span = EVERY_DAY) -> QuerySet[Application]:
     """Return the applications that became merchants on these days."""
-    return Application.objects.filter(
-        span.chosen(), merchant_id=house_id(), state=Application.State.APPROVED
-    )
+    return Application.objects.filter(span.chosen(), merchant_id=house_id(), became__isnull=False)
 
 
 def parts(span: Span = EVERY_DAY) -> Iterator[Part]:

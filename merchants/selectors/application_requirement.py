@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,10 +15,22 @@ from merchants.models.agent import AgentState
 from merchants.models.application import Application
 from merchants.selectors import agent as agents
 from merchants.selectors import application as applications
+from merchants.selectors import application_change
 from merchants.selectors.application import Whole
 
 WARN_AHEAD: Final = timedelta(days=60)
 BENEFICIAL_PERCENT: Final = 25  # who holds as much, through others too, must be known
+# Which paper proves which field, when a merchant that is there changes it.
+_PROVED_BY: Final = (
+    ("name", Document.Kind.LICENCE),
+    ("registration_no", Document.Kind.LICENCE),
+    ("licence_until", Document.Kind.LICENCE),
+    ("licence_long_term", Document.Kind.LICENCE),
+    ("contract_type", Document.Kind.CONTRACT),
+    ("contract_until", Document.Kind.CONTRACT),
+    ("filing_no", Document.Kind.FILING),
+    ("filing_until", Document.Kind.FILING),
+)
 Owner = ApplicationOwner
 Kind = Document.Kind
 
@@ -43,6 +55,7 @@ def requirements(of: Whole, *, today: date) -> list[Requirement]:
     (docs/rules/applications.md).
     """
     return [
+        *_merchant(of),
         *_profile(of),
         *_licence(of, today),
         *_contract(of, today),
@@ -52,6 +65,7 @@ def requirements(of: Whole, *, today: date) -> list[Requirement]:
         *_owners(of.owners, today),
         *_people_and_places(of),
         *_papers(of),
+        *_fresh_papers(of),
         *_deadline(of.application),
     ]
 
@@ -73,6 +87,26 @@ def _label(name: str) -> str:
 
 def _missing(path: str, title: str) -> Requirement:
     return Requirement(path, title, _("Cannot be submitted without it."))
+
+
+def _merchant(of: Whole) -> Iterator[Requirement]:
+    """Of a change: that its merchant is not being closed, and that something changes (APP-15)."""
+    merchant = of.application.concerns
+    if merchant is None:
+        return
+    if merchant.status not in application_change.CHANGEABLE:
+        yield Requirement(
+            "",
+            _("Merchant %(number)s is %(state)s and takes no changes.")
+            % {"number": merchant.merchant_no, "state": merchant.get_status_display()},
+            _("Cannot be submitted or approved."),
+        )
+    if of.application.kind == Application.Kind.CHANGE and not application_change.changed(of):
+        yield Requirement(
+            "",
+            _("Nothing is changed yet."),
+            _("Cannot be submitted: only a re-review may stay as it is."),
+        )
 
 
 def _profile(of: Whole) -> Iterator[Requirement]:
@@ -172,7 +206,8 @@ def _products(of: Whole) -> Iterator[Requirement]:
 
 def _account(of: Whole) -> Iterator[Requirement]:
     row = of.application
-    if row.contract_type != ContractType.FUNDS_HELD:
+    opening = row.kind == Application.Kind.OPENING  # afterwards the account has its own flow
+    if row.contract_type != ContractType.FUNDS_HELD or not opening:
         return
     if row.account_hash is None:
         yield _missing("account_number", _("Say where the money is to be paid to."))
@@ -254,7 +289,8 @@ def _people_and_places(of: Whole) -> Iterator[Requirement]:
 
 def _papers(of: Whole) -> Iterator[Requirement]:
     needed = [Kind.LICENCE, Kind.IDENTITY_FRONT, Kind.IDENTITY_BACK]
-    if of.application.contract_type == ContractType.FUNDS_HELD:
+    opening = of.application.kind == Application.Kind.OPENING
+    if of.application.contract_type == ContractType.FUNDS_HELD and opening:
         needed.append(Kind.BANK_CARD)
     if any(site.kind == site.Kind.SHOP for site in of.sites):
         needed.append(Kind.SITE_PHOTO)
@@ -262,6 +298,32 @@ def _papers(of: Whole) -> Iterator[Requirement]:
     for kind in needed:
         if kind not in there:
             yield _missing(f"documents.{kind}", _("Upload: %(paper)s") % {"paper": kind.label})
+
+
+def _fresh_papers(of: Whole) -> Iterator[Requirement]:
+    """What changes is proved by a paper that was not there before (APP-17)."""
+    if of.before is None or of.application.base_id is None:
+        return
+    names = application_change.changed(of)
+    kinds = [kind for name, kind in _PROVED_BY if name in names and getattr(of.application, name)]
+    if _representative(of.before) != _representative(application_change.frozen(of)):
+        kinds += [Kind.IDENTITY_FRONT, Kind.IDENTITY_BACK]
+    known = {(one["kind"], one["sha256"]) for one in of.before["documents"]}
+    new = {one.kind for one in of.documents if (one.kind, one.sha256) not in known}
+    for kind in dict.fromkeys(kinds):
+        if kind not in new:
+            yield _missing(
+                f"documents.{kind}",
+                _("What changes needs a new paper: %(paper)s") % {"paper": kind.label},
+            )
+
+
+def _representative(content: Mapping[str, Any]) -> list[Any]:
+    return [
+        (one["name"], one["identity_no"], one["identity_until"], one["identity_long_term"])
+        for one in content["owners"]
+        if one["legal_representative"]
+    ]
 
 
 def _deadline(row: Application) -> Iterator[Requirement]:

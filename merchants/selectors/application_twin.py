@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -34,11 +35,11 @@ def _registration(of: Whole) -> Iterator[Twin]:
     number = of.application.registration_no
     if not number:
         return
-    same = Application.objects.filter(registration_no=number).exclude(id=of.application.id)
+    same = _others(of, Application.objects.filter(registration_no=number))
     for other in same.order_by("-id")[:MOST]:
         yield Twin(_("registration number"), number, other)
     merchants = Merchant.objects.filter(registration_no=number)
-    for merchant in merchants.exclude(id=of.application.became_id or 0).order_by("-id")[:MOST]:
+    for merchant in merchants.exclude(id=_own(of)).order_by("-id")[:MOST]:
         yield Twin(_("registration number"), number, merchant)
 
 
@@ -46,11 +47,11 @@ def _account(of: Whole) -> Iterator[Twin]:
     row = of.application
     if row.account_hash is None:
         return
-    same = Application.objects.filter(account_hash=row.account_hash).exclude(id=row.id)
+    same = _others(of, Application.objects.filter(account_hash=row.account_hash))
     for other in same.order_by("-id")[:MOST]:
         yield Twin(_("bank account"), row.account_masked, other)
     accounts = BankAccount.objects.filter(number_hash=row.account_hash).exclude(
-        merchant_id=row.became_id or 0
+        merchant_id=_own(of)
     )
     for account in accounts.defer("number").select_related("merchant").order_by("-id")[:MOST]:
         yield Twin(_("bank account"), row.account_masked, account.merchant)
@@ -61,7 +62,7 @@ def _owners(of: Whole) -> Iterator[Twin]:
         if owner.identity_hash is None:
             continue
         same = ApplicationOwner.objects.filter(identity_hash=owner.identity_hash)
-        others = same.exclude(application=of.application).select_related("application")
+        others = _others(of, same, "application__").select_related("application")
         for other in others.defer("identity_no").order_by("-id")[:MOST]:
             yield Twin(_("owner"), f"{owner.name} {owner.identity_masked}", other.application)
 
@@ -71,6 +72,20 @@ def _phones(of: Whole) -> Iterator[Twin]:
         if contact.phone_hash is None:
             continue
         same = ApplicationContact.objects.filter(phone_hash=contact.phone_hash)
-        others = same.exclude(application=of.application).select_related("application")
+        others = _others(of, same, "application__").select_related("application")
         for other in others.defer("phone").order_by("-id")[:MOST]:
             yield Twin(_("phone"), contact.phone_masked, other.application)
+
+
+def _own(of: Whole) -> int:
+    """Return the merchant that an application made or concerns, 0 for none."""
+    return of.application.became_id or of.application.concerns_id or 0
+
+
+def _others(of: Whole, rows: QuerySet[Any], path: str = "") -> QuerySet[Any]:
+    """Leave out the application itself, and every other one about the same merchant."""
+    rows = rows.exclude(**{f"{path}id": of.application.id})
+    if own := _own(of):
+        mine = Q(**{f"{path}became_id": own}) | Q(**{f"{path}concerns_id": own})
+        rows = rows.exclude(mine)
+    return rows

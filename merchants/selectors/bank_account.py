@@ -8,8 +8,9 @@ from datetime import datetime
 from uuid import UUID
 
 from foundation.models import Approval
-from merchants.models import Application, ApplicationOwner, BankAccount, Membership, Merchant
+from merchants.models import ApplicationOwner, BankAccount, Membership, Merchant
 from merchants.models.application import AccountKind
+from merchants.selectors import application as applications
 
 
 def payees(*, merchant_id: int, at: datetime) -> list[BankAccount]:
@@ -66,14 +67,12 @@ def holders(*, merchant_ids: Collection[int]) -> dict[tuple[int, str], set[str]]
         (one.id, AccountKind.CORPORATE.value): {folded(one.name)}
         for one in Merchant.objects.filter(id__in=merchant_ids)
     }
-    became = dict(
-        Application.objects.filter(became_id__in=merchant_ids).values_list("id", "became_id")
-    )
+    agreed = applications.in_force(merchant_ids)
     representatives = ApplicationOwner.objects.filter(
-        application_id__in=became, legal_representative=True
+        application_id__in=agreed, legal_representative=True
     )
     for application_id, name in representatives.values_list("application_id", "name"):
-        key = (int(became[application_id] or 0), AccountKind.CARD.value)
+        key = (agreed[application_id], AccountKind.CARD.value)
         found.setdefault(key, set()).add(folded(name))
     without = {one for one in merchant_ids if (one, AccountKind.CARD.value) not in found}
     owners = Membership.objects.filter(

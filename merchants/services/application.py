@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from config.errors import DomainError, NotFound
+from config.errors import DomainError, Malformed, NotFound
 from foundation import actor, canonical, clock, crypto, sql
 from foundation.models import User
 from foundation.services import audit
@@ -51,6 +51,12 @@ class Incomplete(DomainError):
         super().__init__(message, fields=[one.path for one in due])
 
 
+class GivenUpWithoutReason(Malformed):
+    """Whoever reads the history must see why an application did not go on."""
+
+    code = "given_up_without_reason"
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """The application as it stands now, and what was not stored because it is wrong."""
@@ -66,26 +72,32 @@ def begin(*, maker: User, at: datetime, brought_by: User | None = None) -> Appli
 
     Rule: APP-1, APP-5 (docs/rules/applications.md).
     """
-    brought_by = brought_by or maker
-    house, row_id = applications.house_id(), _next_id()
     with transaction.atomic():
         actor.stamp_transaction()
-        application = Application.objects.create(
-            id=row_id,
-            merchant_id=house,
-            number=f"A{clock.business_date(at):%y%m}{house:07d}-{row_id:06d}",
-            entered_by=maker,
-            brought_by=brought_by,
-            makers=_with([], maker, brought_by),
-            created_at=at,
-        )
-        born(application, by=maker, at=at)
-        audit.record(
-            merchant_id=house,
-            action="application.begin",
-            object_kind="application",
-            object_id=application.number,
-        )
+        return create(maker=maker, brought_by=brought_by or maker, at=at)
+
+
+def create(*, maker: User, brought_by: User, at: datetime, **content: Any) -> Application:
+    """Write a draft with its first step, inside the caller's transaction."""
+    house, row_id = applications.house_id(), _next_id()
+    application = Application.objects.create(
+        id=row_id,
+        merchant_id=house,
+        number=f"A{clock.business_date(at):%y%m}{house:07d}-{row_id:06d}",
+        entered_by=maker,
+        brought_by=brought_by,
+        makers=_with([], maker, brought_by),
+        created_at=at,
+        **content,
+    )
+    born(application, by=maker, at=at)
+    audit.record(
+        merchant_id=house,
+        action="application.begin",
+        object_kind="application",
+        object_id=application.number,
+        after={"kind": str(application.kind)},
+    )
     return application
 
 
@@ -104,10 +116,11 @@ def save(
     Store whatever is right of a form, at any time; say what is wrong beside each field.
 
     Rows of the parts carry `line_no`; a row without a name is taken away. An empty secret number
-    keeps the one there is. `revision` is the one the form was opened with.
+    keeps the one there is. `revision` is the one the form was opened with. What has its own flow
+    is left alone in a change.
 
     Raises: NotFound, NotOpen, ChangedMeanwhile.
-    Rule:   APP-1, APP-3.
+    Rule:   APP-1, APP-3, APP-16.
     """
     if unknown := set(profile) - PROFILE:
         raise KeyError(f"not fields of an application: {sorted(unknown)}")
@@ -119,6 +132,8 @@ def save(
                 _("Somebody else saved application %(number)s meanwhile; open it again.")
                 % {"number": application.number}
             )
+        if application.kind != Application.Kind.OPENING:
+            profile = {n: v for n, v in profile.items() if n not in applications.OWN_FLOW}
         good, problems = application_check.profile(
             {
                 "country": application.country,
@@ -185,6 +200,35 @@ def submit(*, application_id: int, revision: int, maker: User, at: datetime) -> 
             object_kind="application",
             object_id=application.number,
             after={"version": version.number, "sha256": version.sha256},
+        )
+    return application
+
+
+def give_up(*, application_id: int, maker: User, reason: str, at: datetime) -> Application:
+    """
+    Take back an application that shall not go on, as a draft or after it was returned; for good.
+
+    Raises: NotFound, NotOpen; GivenUpWithoutReason. Rule: APP-19.
+    """
+    if not reason.strip():
+        raise GivenUpWithoutReason(_("Please say why."))
+    with transaction.atomic(durable=True):
+        actor.stamp_transaction()
+        application = _open(application_id)
+        move(
+            application,
+            Application.State.WITHDRAWN,
+            by=maker,
+            at=at,
+            reason=reason.strip()[:500],
+            due_date=None,
+        )
+        audit.record(
+            merchant_id=application.merchant_id,
+            action="application.give_up",
+            object_kind="application",
+            object_id=application.number,
+            note=reason.strip()[:500],
         )
     return application
 

@@ -27,15 +27,20 @@ from merchants.models import (
     ProductGate,
 )
 from merchants.selectors import application as applications
+from merchants.selectors import application_change as changes
+from merchants.selectors import membership as memberships
+from merchants.selectors.application import Whole
 from merchants.services import agent as agents
-from merchants.services import application_review
+from merchants.services import application_change, application_review
 from merchants.services import bank_account as bank_accounts
 from merchants.services import merchant_contact as merchant_contacts
 from merchants.services import paper as papers
 from merchants.services.application import latest_version, require_complete
 from merchants.services.application_step import IllegalStep, lock, move, require_no_hand
 
-APPROVED: Final = "merchant.approved"  # the lifecycle event: a new merchant is there
+# Lifecycle events: a new merchant is there; a merchant has other content, or was reviewed again.
+APPROVED: Final = "merchant.approved"
+CHANGED: Final = "merchant.changed"
 _NUMBER_TRIES: Final = 100
 
 
@@ -49,12 +54,14 @@ class OwnerContact:
 
 def apply(approval: Approval, at: datetime) -> None:
     """
-    Make the merchant of an approved application, in the transaction that approves it: its row and
-    number, its bank account (not verified), its evidence; then announce `merchant.approved`, on
-    which its accounts, its schedule and its owner's invitation come.
+    Put an approved application in force, in the transaction that approves it; then announce it.
 
-    Raises: IllegalStep, HadAHand, Incomplete, InvitationMalformed.
-    Rule:   APP-5, APP-10, APP-11 (docs/rules/applications.md).
+    An opening makes a merchant: its row and number, its bank account (not verified); on
+    `merchant.approved` its accounts, its schedule and its owner's invitation come. A change gives
+    the merchant it concerns its new content, and no other state; it announces `merchant.changed`.
+
+    Raises: IllegalStep, HadAHand, Incomplete, InvitationMalformed, TakesNoChange.
+    Rule:   APP-5, APP-10, APP-11, APP-18 (docs/rules/applications.md).
     """
     actor.stamp_transaction()
     application = lock(approval.after["application_id"])
@@ -65,37 +72,39 @@ def apply(approval: Approval, at: datetime) -> None:
         raise IllegalStep(
             _("Application %(number)s is not what was proposed.") % {"number": application.number}
         )
-    require_complete(application, at)
-    merchant = _merchant(application, at)
-    holds_funds = application.contract_type == ContractType.FUNDS_HELD
-    if holds_funds:
-        bank_accounts.add(
-            merchant_id=merchant.id,
-            number=str(application.account_number),
-            holder=application.account_holder,
-            bank_name=application.bank_name,
-            bank_code=application.bank_code,
-            currency=application.currency,
-            at=at,
-        )
-    merchant_contacts.take_over(application, merchant_id=merchant.id, at=at)
     second = decisions[-1].checker
-    _become(application, merchant, second, at)
-    papers.take_up(application, merchant=merchant, at=at)
-    evidence = _keep_evidence(application, approval, merchant, at)
-    _record(application, merchant, evidence)
-    registries.announce(
-        APPROVED,
-        merchant_ids=[merchant.id],
-        payload={
-            "schedule": application.schedule,
-            "currency": application.currency,
-            "holds_funds": holds_funds,
-            "owner": _owner(application),
-            "approved_by": second,
-            "at": at,
-        },
-    )
+    of = applications.whole(application)
+    if application.kind == Application.Kind.OPENING:
+        require_complete(application, at)
+        merchant = _open_merchant(application, at)
+        _approve(application, second, at, became=merchant)
+    else:
+        merchant = application_change.lock(int(application.concerns_id or 0))
+        require_complete(application, at)
+        _approve(application, second, at)
+    _take_effect(of, approval, merchant, at)
+    payload = {
+        "currency": application.currency,
+        "holds_funds": application.contract_type == ContractType.FUNDS_HELD,
+        "approved_by": second,
+        "at": at,
+    }
+    if application.kind == Application.Kind.OPENING:
+        payload |= {"schedule": application.schedule, "owner": _owner(application)}
+        registries.announce(APPROVED, merchant_ids=[merchant.id], payload=payload)
+    else:
+        payload |= {"application": application.number, "changed": sorted(changes.changed(of))}
+        registries.announce(CHANGED, merchant_ids=[merchant.id], payload=payload)
+
+
+def _take_effect(of: Whole, approval: Approval, merchant: Merchant, at: datetime) -> None:
+    """
+    Let a merchant stand on its approved application: the one place for openings and changes alike.
+    """
+    application_change.put_in_force(of.application, merchant)
+    papers.take_up(of.application, merchant=merchant, at=at)
+    merchant_contacts.take_over(of, merchant_id=merchant.id, at=at)
+    _record(of.application, merchant, _keep_evidence(of.application, approval, merchant, at))
 
 
 def refused(approval: Approval, at: datetime) -> None:
@@ -109,9 +118,16 @@ def refused(approval: Approval, at: datetime) -> None:
 
 def describe(approval: Approval) -> str:
     """Say the proposal in one sentence."""
-    return _("Take on %(name)s as a merchant (%(number)s)") % {
+    if approval.action == application_review.APPROVE:
+        said = _("Take on %(name)s as a merchant (%(number)s)")
+    elif approval.after["kind"] == Application.Kind.CHANGE:
+        said = _("Change merchant %(merchant)s %(name)s (%(number)s)")
+    else:
+        said = _("Keep merchant %(merchant)s %(name)s after its re-review (%(number)s)")
+    return said % {
         "name": approval.after["name"],
         "number": approval.after["application"],
+        "merchant": approval.after.get("merchant_no", ""),
     }
 
 
@@ -119,15 +135,34 @@ def _page(approval: Approval) -> str:
     return reverse("admin:merchants_application_change", args=[approval.after["application_id"]])
 
 
-ACTION: Final = ApprovalAction(
-    application_review.APPROVE,
-    apply,
-    describe,
-    refuse=refused,
-    permission="merchants.approve_application",
-    title=gettext_lazy("New merchant"),
-    risk=Risk.HIGH,
-    page=_page,
+def _insiders(approval: Approval) -> frozenset[str]:
+    """Return who acts for the merchant; the proposal itself lies in the house's book (AP-12)."""
+    found = Merchant.objects.filter(merchant_no=approval.after["merchant_no"])
+    return memberships.insiders(found.values_list("id", flat=True))
+
+
+ACTIONS: Final = (
+    ApprovalAction(
+        application_review.APPROVE,
+        apply,
+        describe,
+        refuse=refused,
+        permission="merchants.approve_application",
+        title=gettext_lazy("New merchant"),
+        risk=Risk.HIGH,
+        page=_page,
+    ),
+    ApprovalAction(
+        application_change.CHANGE,
+        apply,
+        describe,
+        refuse=refused,
+        permission="merchants.approve_application",
+        title=gettext_lazy("Change or re-review of a merchant"),
+        risk=Risk.HIGH,
+        gains=_insiders,
+        page=_page,
+    ),
 )
 
 
@@ -155,9 +190,10 @@ def _decisions(approval: Approval) -> list[ApprovalDecision]:
     return list(found.select_related("checker").order_by("decided_at", "id"))
 
 
-def _merchant(application: Application, at: datetime) -> Merchant:
+def _open_merchant(application: Application, at: datetime) -> Merchant:
+    """Make the merchant of an opening, with the account it is to be paid to, not verified yet."""
     row_id, number = _next_number(at)
-    return Merchant.objects.create(
+    merchant = Merchant.objects.create(
         id=row_id,
         merchant_no=number,
         name=application.name,
@@ -171,6 +207,17 @@ def _merchant(application: Application, at: datetime) -> Merchant:
         else None,
         created_at=at,
     )
+    if application.contract_type == ContractType.FUNDS_HELD:
+        bank_accounts.add(
+            merchant_id=merchant.id,
+            number=str(application.account_number),
+            holder=application.account_holder,
+            bank_name=application.bank_name,
+            bank_code=application.bank_code,
+            currency=application.currency,
+            at=at,
+        )
+    return merchant
 
 
 def _next_number(at: datetime) -> tuple[int, str]:
@@ -187,15 +234,15 @@ def _next_number(at: datetime) -> tuple[int, str]:
     raise LookupError("no merchant number is free")
 
 
-def _become(application: Application, merchant: Merchant, second: User, at: datetime) -> None:
+def _approve(application: Application, second: User, at: datetime, **fields: Any) -> None:
     move(
         application,
         Application.State.APPROVED,
         by=second,
         at=at,
-        became=merchant,
         second_reviewer=second,
         second_reviewer_person_id=second.person_id,
+        **fields,
     )
 
 
@@ -218,6 +265,8 @@ def _keep_evidence(
     content = _history(application, mine) | _judgement(application, approval)
     content |= {
         "application": application.number,
+        "kind": str(application.kind),
+        "base": "" if application.base is None else application.base.number,
         "merchant_no": merchant.merchant_no,
         "version": {
             "number": version.number,
@@ -258,6 +307,7 @@ def _judgement(application: Application, approval: Approval) -> dict[str, Any]:
     return {
         "approval": {
             "content_sha256": approval.content_sha256,
+            "before": approval.before,
             "proposed": approval.after,
             "by": str(approval.maker_id),
             "reason": approval.reason,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from foundation.services import approval as approvals
 from foundation.services import audit
 from merchants.models import Application, ApplicationComment, RiskGrade
 from merchants.selectors import application as applications
+from merchants.services import application_change
 from merchants.services.application import latest_version, require_complete
 from merchants.services.application_step import IllegalStep, lock, move, require_no_hand
 
@@ -127,9 +128,10 @@ def propose(
     Pass the first review: propose to approve exactly the version that was submitted, at this risk
     grade. Another person, who had no hand in it either, decides within 14 days.
 
-    Raises: NotFound, IllegalStep, HadAHand, AlreadyProposed; Incomplete when something is due
-            (a licence that expired meanwhile, a product that this risk grade closes).
-    Rule:   APP-5, APP-8, APP-10.
+    Raises: NotFound, IllegalStep, HadAHand, AlreadyProposed, TakesNoChange; Incomplete when
+            something is due (a licence that expired meanwhile, a product that this risk grade
+            closes).
+    Rule:   APP-5, APP-8, APP-10, APP-17.
     """
     with transaction.atomic(durable=True):
         actor.stamp_transaction()
@@ -144,37 +146,53 @@ def propose(
                 % {"number": application.number}
             )
         _require_no_proposal(application)
+        if application.concerns_id is not None:
+            application_change.lock(application.concerns_id)
         application.risk_grade = RiskGrade(risk_grade)
         require_complete(application, at)
-        version = latest_version(application)
-        approval = approvals.propose(
-            action=APPROVE,
-            merchant_id=application.merchant_id,
-            subject=f"application:{application.number}",
-            before={"state": str(application.state)},
-            after={
-                "state": str(Application.State.APPROVED),
-                "application_id": application.id,
-                "application": application.number,
-                "name": application.name,
-                "industry": application.industry_id,
-                "risk_grade": int(applications.grade(application)),
-                "contract_type": str(application.contract_type),
-                "products": ", ".join(application.products),
-                "account_number": application.account_masked,
-                "version": version.number,
-                "content_sha256": version.sha256,
-            },
-            money_effect=None,
-            reason=reason.strip(),
-            maker=reviewer,
-            at=at,
-            expires_at=at + DECIDE_WITHIN,
-        )
+        approval = _proposal(application, maker=reviewer, reason=reason.strip(), at=at)
         application.approval = approval
         application.save(update_fields=["risk_grade", "approval"])
         _record(application, "application.propose", reason)
     return approval
+
+
+def _proposal(application: Application, *, maker: User, reason: str, at: datetime) -> Approval:
+    """Propose exactly the version that stands there; of a change also what was in force before."""
+    version = latest_version(application)
+    before: dict[str, Any] = {"state": str(application.state)}
+    after: dict[str, Any] = {
+        "state": str(Application.State.APPROVED),
+        "application_id": application.id,
+        "application": application.number,
+        "name": application.name,
+        "industry": application.industry_id,
+        "risk_grade": int(applications.grade(application)),
+        "contract_type": str(application.contract_type),
+        "products": ", ".join(application.products),
+        "version": version.number,
+        "content_sha256": version.sha256,
+    }
+    if application.kind == Application.Kind.OPENING or application.concerns is None:
+        after["account_number"] = application.account_masked
+    else:
+        was, becomes = application_change.proposal(applications.whole(application))
+        before |= was
+        after |= becomes
+        after |= {"kind": application.kind, "merchant_no": application.concerns.merchant_no}
+    opening = application.kind == Application.Kind.OPENING
+    return approvals.propose(
+        action=APPROVE if opening else application_change.CHANGE,
+        merchant_id=application.merchant_id,
+        subject=f"application:{application.number}",
+        before=before,
+        after=after,
+        money_effect=None,
+        reason=reason,
+        maker=maker,
+        at=at,
+        expires_at=at + DECIDE_WITHIN,
+    )
 
 
 def _require_no_proposal(application: Application) -> None:

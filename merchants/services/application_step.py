@@ -14,6 +14,7 @@ from foundation.models import User
 from merchants.models import Application, ApplicationTransition
 from merchants.models.application import TRANSITIONS
 from merchants.selectors import application as applications
+from merchants.selectors import membership as memberships
 
 
 class IllegalStep(DomainError):
@@ -72,10 +73,20 @@ def lock(application_id: int) -> Application:
 
 
 def require_no_hand(application: Application, *persons: UUID) -> None:
-    """Raise HadAHand if one of them entered, changed or brought the application. Rule: APP-5."""
+    """
+    Raise HadAHand if one of them entered, changed or brought the application, or acts for the
+    merchant that it changes. Rule: APP-5, APP-20.
+    """
     if set(persons) & set(application.makers):
         raise HadAHand(
             _("You had a hand in application %(number)s; another person must review it.")
+            % {"number": application.number}
+        )
+    if application.concerns_id is not None and {
+        str(person) for person in persons
+    } & memberships.insiders([application.concerns_id]):
+        raise HadAHand(
+            _("You act or acted for the merchant that %(number)s changes; another must review it.")
             % {"number": application.number}
         )
 

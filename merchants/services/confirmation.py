@@ -18,13 +18,13 @@ from foundation.money import Money
 from foundation.services import audit, mail, outbox
 from foundation.verification import Presented, VerificationFactor
 from merchants.models import (
-    Application,
     ApplicationContact,
     Confirmation,
     Membership,
     VerificationAttempt,
     VerificationRequest,
 )
+from merchants.selectors import application as applications
 from merchants.selectors import confirmation as selectors
 from merchants.selectors import membership as memberships
 from merchants.services import verification_token as tokens
@@ -258,10 +258,9 @@ def _ask(
 
 
 def _contacts(merchant_id: int) -> QuerySet[ApplicationContact]:
-    """Return the contacts of the application that the merchant was approved by."""
-    approved = Application.objects.filter(became_id=merchant_id)
+    """Return the contacts of the approved application that is in force for the merchant."""
     return ApplicationContact.objects.filter(
-        application__in=approved, phone_hash__isnull=False
+        application_id__in=applications.in_force([merchant_id]), phone_hash__isnull=False
     ).order_by("line_no")
 
 

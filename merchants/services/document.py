@@ -20,7 +20,7 @@ from foundation.models import User
 from foundation.services import audit
 from merchants.models import Document
 from merchants.selectors import application as applications
-from merchants.services import document_content, document_part
+from merchants.services import application_change, document_content, document_part
 from merchants.services.application import open_for_change
 
 MOST: Final = 40  # papers of one application, those taken off included
@@ -81,13 +81,16 @@ def add(
 
 def remove(*, application_id: int, document_id: int, maker: User, at: datetime) -> None:
     """
-    Take a paper off an open application; its bytes stay, for a version may name them.
+    Take a paper off an open application; its bytes stay, for a version may name them. One that a
+    change carried over is left out of it and stays where it came from.
 
     Raises: NotFound, NotOpen. Rule: DOC-6.
     """
     with transaction.atomic():
         actor.stamp_transaction()
         application = open_for_change(application_id, maker)
+        if application_change.leave_out(application, document_id) is not None:
+            return
         found = Document.objects.filter(
             merchant_id=application.merchant_id,
             application=application,

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from config.errors import NotFound
 from foundation import actor, crypto
 from foundation.services import audit
-from merchants.models import Application, ApplicationContact, MerchantContact
+from merchants.models import MerchantContact
+from merchants.selectors.application import Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +49,30 @@ def put(contacts: Iterable[NewContact], *, at: datetime) -> None:
                 known.save()
 
 
-def take_over(application: Application, *, merchant_id: int, at: datetime) -> None:
-    """Keep the contacts of an approved application as the merchant's own."""
-    named = ApplicationContact.objects.filter(
-        merchant_id=application.merchant_id, application=application
-    ).exclude(name="")
+def take_over(of: Whole, *, merchant_id: int, at: datetime) -> None:
+    """
+    Keep the contacts of an approved application as the merchant's own. Of a change only what it
+    changes: a contact that a sheet brought up to date meanwhile stays so, one that is left out is
+    switched off.
+    """
+    before = (of.before or {}).get("contacts", ())
+    known = {_key(c["role"], c["name"], c["email"], (c["phone"] or {}).get("keyed_hash"))
+             for c in before}  # fmt: skip
     put(
         [
             NewContact(merchant_id, one.role, one.name, one.email, str(one.phone or ""))
-            for one in named.order_by("-line_no")  # of two with one name the first line stays
-        ],
+            for one in sorted(of.contacts, key=lambda row: -row.line_no)
+            if one.name and _key(one.role, one.name, one.email, _hex(one.phone_hash)) not in known
+        ],  # of two with one name the first line stays
         at=at,
     )
+    left = {(c["role"], c["name"]) for c in before} - {(c.role, c.name) for c in of.contacts}
+    for role, name in sorted(left):
+        found = MerchantContact.objects.filter(
+            merchant_id=merchant_id, role=role, name=name, active=True
+        ).first()
+        if found is not None:
+            switch_off(merchant_id=merchant_id, contact_id=found.id)
 
 
 def switch_off(*, merchant_id: int, contact_id: int) -> MerchantContact:
@@ -82,6 +95,14 @@ def switch_off(*, merchant_id: int, contact_id: int) -> MerchantContact:
                 object_id=str(contact.id),
             )
     return contact
+
+
+def _key(role: str, name: str, email: str, phone: str | None) -> tuple[str, str, str, str]:
+    return role, name, email, phone or ""
+
+
+def _hex(hashed: bytes | memoryview | None) -> str | None:
+    return None if hashed is None else bytes(hashed).hex()
 
 
 def _phone(number: str) -> dict[str, object]:

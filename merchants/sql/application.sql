@@ -1,29 +1,5 @@
--- What the database itself guarantees about applications (docs/rules/applications.md).
-
--- The state is the last step of the history, and what was submitted is there as a version.
-ALTER TABLE public.merchants_application
-  ADD CONSTRAINT application_has_history FOREIGN KEY (merchant_id, id, sequence, state)
-    REFERENCES public.merchants_application_transition
-      (merchant_id, application_id, sequence, to_state) DEFERRABLE INITIALLY DEFERRED,
-  ADD CONSTRAINT application_first_is_person FOREIGN KEY
-    (first_reviewer_id, first_reviewer_person_id) REFERENCES public.foundation_user (id, person_id),
-  ADD CONSTRAINT application_second_is_person FOREIGN KEY
-    (second_reviewer_id, second_reviewer_person_id)
-    REFERENCES public.foundation_user (id, person_id),
-  -- Whoever had a hand in the content reviews nothing of it, under no account.
-  ADD CONSTRAINT application_makers_review_nothing CHECK (
-    NOT coalesce(first_reviewer_person_id = ANY (makers), false)
-    AND NOT coalesce(second_reviewer_person_id = ANY (makers), false));
-ALTER TABLE public.merchants_application_version
-  ADD CONSTRAINT application_version_hash
-    CHECK (sha256 = encode(sha256(convert_to(content, 'UTF8')), 'hex'));
-ALTER TABLE public.merchants_application_evidence
-  ADD CONSTRAINT application_evidence_hash
-    CHECK (sha256 = encode(sha256(convert_to(content, 'UTF8')), 'hex'));
-ALTER TABLE public.merchants_application_owner
-  ADD CONSTRAINT application_owner_through FOREIGN KEY (merchant_id, application_id, through_no)
-    REFERENCES public.merchants_application_owner (merchant_id, application_id, line_no)
-    DEFERRABLE INITIALLY DEFERRED;
+-- What the database itself guarantees about applications (docs/rules/applications.md). Keys:
+-- application_keys.sql; changes of a merchant: application_change.sql.
 
 -- Why an application cannot go on: a forbidden industry, or a product that is not for it. '' if it
 -- can. Reads the row and small reference tables.
@@ -82,7 +58,7 @@ BEGIN
   IF NEW.sequence <> OLD.sequence + 1 OR (OLD.state, NEW.state) NOT IN (
       ('DRAFT', 'SUBMITTED'), ('SUBMITTED', 'FIRST_REVIEW'), ('FIRST_REVIEW', 'RETURNED'),
       ('FIRST_REVIEW', 'APPROVED'), ('FIRST_REVIEW', 'REJECTED'), ('RETURNED', 'SUBMITTED'),
-      ('RETURNED', 'REJECTED')) THEN
+      ('RETURNED', 'REJECTED'), ('DRAFT', 'WITHDRAWN'), ('RETURNED', 'WITHDRAWN')) THEN
     RAISE EXCEPTION 'application_illegal_step: application % from % to %',
       OLD.number, OLD.state, NEW.state USING ERRCODE = 'check_violation';
   END IF;
@@ -105,7 +81,7 @@ BEGIN
         USING ERRCODE = 'check_violation';
     END IF;
   END IF;
-  -- A merchant comes of an approval by another person, of exactly the version that stands here.
+  -- It is approved by another person: exactly the version that stands here.
   IF NEW.state = 'APPROVED' AND NOT EXISTS (
       SELECT FROM public.foundation_approval p
         JOIN public.foundation_approval_decision d
@@ -113,7 +89,9 @@ BEGIN
         JOIN public.merchants_application_version v ON v.merchant_id = NEW.merchant_id
          AND v.application_id = NEW.id AND v.number = NEW.version_no
        WHERE p.merchant_id = NEW.merchant_id AND p.id = NEW.approval_id AND p.state = 'APPROVED'
-         AND p.action = 'merchants.application_approve' AND p.subject = 'application:' || NEW.number
+         AND p.action = CASE NEW.kind WHEN 'OPENING' THEN 'merchants.application_approve'
+                                      ELSE 'merchants.application_change' END
+         AND p.subject = 'application:' || NEW.number
          AND p.after ->> 'content_sha256' = v.sha256
          AND p.maker_person_id = NEW.first_reviewer_person_id
          AND d.checker_person_id = NEW.second_reviewer_person_id) THEN
@@ -122,7 +100,7 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
-CREATE TRIGGER application_guard BEFORE INSERT OR UPDATE ON public.merchants_application
+CREATE OR REPLACE TRIGGER application_guard BEFORE INSERT OR UPDATE ON public.merchants_application
   FOR EACH ROW EXECUTE FUNCTION public.merchants_application_guard();
 
 -- Owners, contacts, sites and documents change only while their application is open; its row is
@@ -151,11 +129,14 @@ BEGIN
   END IF;
   RETURN coalesce(NEW, OLD);
 END $$;
-CREATE TRIGGER part_guard BEFORE INSERT OR UPDATE OR DELETE ON public.merchants_application_owner
+CREATE OR REPLACE TRIGGER part_guard
+  BEFORE INSERT OR UPDATE OR DELETE ON public.merchants_application_owner
   FOR EACH ROW EXECUTE FUNCTION public.merchants_application_part_guard();
-CREATE TRIGGER part_guard BEFORE INSERT OR UPDATE OR DELETE ON public.merchants_application_contact
+CREATE OR REPLACE TRIGGER part_guard
+  BEFORE INSERT OR UPDATE OR DELETE ON public.merchants_application_contact
   FOR EACH ROW EXECUTE FUNCTION public.merchants_application_part_guard();
-CREATE TRIGGER part_guard BEFORE INSERT OR UPDATE OR DELETE ON public.merchants_application_site
+CREATE OR REPLACE TRIGGER part_guard
+  BEFORE INSERT OR UPDATE OR DELETE ON public.merchants_application_site
   FOR EACH ROW EXECUTE FUNCTION public.merchants_application_part_guard();
 
 -- The shares of one company's owners, or of the applicant's, sum to at most 100 %.
@@ -180,6 +161,7 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
+DROP TRIGGER IF EXISTS shares ON public.merchants_application_owner;
 CREATE CONSTRAINT TRIGGER shares AFTER INSERT OR UPDATE ON public.merchants_application_owner
   DEFERRABLE INITIALLY DEFERRED
   FOR EACH ROW EXECUTE FUNCTION public.merchants_application_owner_shares();

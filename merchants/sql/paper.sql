@@ -1,10 +1,5 @@
--- What the database itself guarantees about papers with an end (docs/rules/papers.md).
-
--- Whose application it is, once it is approved.
-CREATE OR REPLACE FUNCTION public.merchants_application_of(a public.merchants_application)
-RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT a.became_id
-$$;
+-- What the database itself guarantees about papers with an end (docs/rules/papers.md). Whose an
+-- application is says merchants_application_of (application_change.sql).
 
 -- The papers an application stands on, as it says them; the periodic re-review is reckoned from the
 -- day of the approval, by risk grade: high 1 year, medium 2, low 3. 9999-12-31 is "no end".

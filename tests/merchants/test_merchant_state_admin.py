@@ -124,7 +124,9 @@ class TestTheButtons:
         assert [one.what for one in shown.context["waiting"]] == [
             f"Freeze merchant {shop.merchant_no}"
         ]
-        assert [entry["step"].name for entry in shown.context["steps"]] == ["freeze", "restrict"]
+        assert [entry["step"].name for entry in shown.context["steps"]] == [
+            "change_data", "re_review", "freeze", "restrict",
+        ]  # fmt: skip
 
     def test_are_decided_by_another_person_in_the_inbox(self, shops):
         shop = shops[0]

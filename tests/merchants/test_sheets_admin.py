@@ -15,6 +15,8 @@ from foundation import clock
 from foundation.models import Approval, FileExport, FileImport
 from foundation.services import file_export as exports
 from merchants.models import Merchant, MerchantContact
+from tests.factories import application_change as make
+from tests.factories.application import PAPERS
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import MerchantFactory
 
@@ -101,7 +103,10 @@ class TestTheWayOfASheet:
         shop, client = MerchantFactory(merchant_no="B1", name="店"), door("operator")
         header = "merchant_no,kind,number,holder,bank_name,currency"
         sent = send(client, "bank-accounts", f"{header}\nB1,CORPORATE,12345678901,店,工行,CNY\n")
-        Merchant.objects.filter(pk=shop.pk).update(name="新店")
+        _row, change = make.proposed(
+            shop, make.somebody(), make.somebody(), name="新店", papers=PAPERS
+        )
+        make.decide(change, make.somebody())
 
         done = client.post(sent["Location"], {"do": "confirm"}, follow=True)
 
