@@ -1,6 +1,6 @@
 """
 What a scenario leaves behind, searched for what must be nowhere: logs, rows, task arguments,
-answers.
+mails, answers.
 
 Use: `with Trawl() as trawl: ...` around the scenario; `trawl.answer(response)` for what people are
 shown; then `assert trawl.found(secrets) == []`.
@@ -11,11 +11,13 @@ from __future__ import annotations
 import base64
 import io
 import logging
+import zipfile
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
 from celery.signals import before_task_publish
+from django.core import mail
 from django.db import connection
 
 from config import logs
@@ -64,6 +66,15 @@ class Trawl:
         self._shown.append((f"headers of {path}", str(dict(response.items()))))
         return response
 
+    def unpacked(self, response: Any, form: str) -> None:
+        """Keep a file that was handed out; of an XLSX what is in it."""
+        body = response.getvalue()
+        if form == "xlsx":
+            with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                body = b"".join(archive.read(name) for name in archive.namelist())
+        path = response.request["PATH_INFO"]
+        self._shown.append((f"file of {path}", body.decode("utf-8", "replace")))
+
     def error(self, error: BaseException) -> None:
         """Keep what an error says of itself."""
         self._shown.append((f"error {type(error).__name__}", f"{error} {error!r} {vars(error)}"))
@@ -84,6 +95,8 @@ class Trawl:
         for where, written in self._written.items():
             yield where, written.getvalue()
         yield from self._shown
+        for sent in mail.outbox:
+            yield f"mail to {sent.to}", f"{sent.subject} {sent.body} {sent.extra_headers}"
         yield from rows()
 
     def _published(self, body: Any = None, headers: Any = None, **_: Any) -> None:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
+import struct
+import zlib
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery import current_app
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from config import logs
 from config.errors import DomainError
 from foundation import clock
-from foundation.models import AuditEvent, History, OutboxMessage
+from foundation.models import (
+    Approval,
+    AuditEvent,
+    FileExport,
+    History,
+    Job,
+    OutboxMessage,
+    User,
+)
+from foundation.services import file_export as file_exports
 from merchants.models import ApplicationOwner
+from merchants.services import application as drafts
 from merchants.services import bank_account as bank_accounts
+from merchants.services import document as documents
 from settlement.models import Withdrawal
 from tests.api.caller import Caller, wish
 from tests.factories import application, payout, portal
@@ -28,7 +45,11 @@ WRONG_SIGN_IN = "Sesame-opened-the-door-0815"
 PIN = "907163528417"
 WRONG_PIN = "615240938271"
 CARD = "6222020200112233445"
-TYPED = [SIGN_IN, WRONG_SIGN_IN, PIN, WRONG_PIN, CARD]
+NEW_CARD = "6222020200198765436"
+BAD_CARD = "6222020200112233999"
+SCAN = "what-stands-on-the-card-0815-4711"
+SHEET = "merchant_no,kind,number,holder,bank_name,bank_code,currency"
+TYPED = [SIGN_IN, WRONG_SIGN_IN, PIN, WRONG_PIN, CARD, BAD_CARD]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.transport]
 
@@ -147,6 +168,52 @@ def call(trawl: Trawl, shop: portal.Shop) -> str:
     return secret
 
 
+def carry_sheets(trawl: Trawl, shop: portal.Shop) -> None:
+    """Bring sheets in, with a bad row and without, and take lists out and fetch them."""
+    clerk: User = UserFactory(is_staff=True, is_superuser=True, language="en")
+    client = browser()
+    client.force_login(clerk)
+    number = shop.merchant.merchant_no
+    bad = f"{SHEET}\n{number},CARD,{BAD_CARD},张三,工商银行,,XXX\n"
+    good = f"{SHEET}\n{number},CORPORATE,{NEW_CARD},{shop.merchant.name},工商银行,,CNY\n"
+    for text, status in ((bad, 400), (good, 302)):
+        file = SimpleUploadedFile("a.csv", text.encode())
+        address = reverse("admin:foundation_import", args=["bank-accounts"])
+        sent = trawl.answer(client.post(address, {"file": file}))
+        assert sent.status_code == status, sent.content.decode()
+    assert trawl.answer(client.get(sent["Location"])).status_code == 200
+    assert trawl.answer(client.post(sent["Location"], {"do": "confirm"})).status_code == 302
+    assert Approval.objects.filter(state="PROPOSED").exists()
+    for kind in ("bank-accounts", "contacts", "merchants"):
+        for form in ("csv", "xlsx"):
+            asked = {"format": form}
+            trawl.answer(client.post(reverse("admin:foundation_export", args=[kind]), asked))
+            export = FileExport.objects.latest("id")
+            file_exports.write(export_id=export.id, at=clock.now())
+            fetched = reverse("admin:foundation_export_file", args=[export.id])
+            answer = client.get(fetched)
+            assert answer.status_code == 200
+            trawl.unpacked(answer, form)
+            file_exports.delete(export_id=export.id, user=clerk, at=clock.now())
+
+
+def hand_in(trawl: Trawl, reader: Client) -> None:
+    """Send in a scan of an identity card, and see its picture; its bytes are the secret."""
+    maker = UserFactory(is_staff=True)
+    begun = drafts.begin(maker=maker, at=clock.now())
+    scan = application.picture()
+    text = b"tEXt" + b"id\0" + SCAN.encode()
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    paper = documents.add(
+        application_id=begun.id, kind="IDENTITY_FRONT", file_name="a.png", maker=maker,
+        file=io.BytesIO(scan[:-12] + chunk + scan[-12:]), at=clock.now(),
+    )  # fmt: skip
+    seen = reader.get(reverse("admin:document_preview", args=[paper.uuid, 1]))
+    assert trawl.answer(seen).status_code == 200
+    whole = reader.get(reverse("admin:document_file", args=[paper.uuid]))
+    assert SCAN.encode() in whole.getvalue()  # to who may have it, and nowhere else
+
+
 class TestADay:
     def test_leaves_nothing_secret_behind(
         self, shop: portal.Shop, monkeypatch: pytest.MonkeyPatch
@@ -157,15 +224,27 @@ class TestADay:
             set_pin(trawl, client, shop)
             withdraw(trawl, client, shop)
             break_down(trawl, client, shop, monkeypatch)
-            apply(trawl, add_card(trawl, shop))
+            reader = add_card(trawl, shop)
+            apply(trawl, reader)
+            carry_sheets(trawl, shop)
+            hand_in(trawl, reader)
             trawl.answer(client.get(f"/portal/{shop.merchant.id}/statement.csv"))
             key = call(trawl, shop)
 
         assert AuditEvent.objects.exists()
         assert History.objects.exists()
         assert OutboxMessage.objects.exists()
-        numbers = [shop.account.number, application.IDENTITY, application.CARD]
+        assert Job.objects.exists()
+        numbers = [shop.account.number, application.IDENTITY, application.CARD, NEW_CARD, SCAN]
         assert trawl.found([*TYPED, key, *numbers]) == []
+
+    def test_has_no_other_ways_out(self) -> None:
+        """Results of tasks are not kept, and no error is mailed with what a form held."""
+        assert current_app.conf.task_ignore_result
+        assert current_app.conf.result_backend is None
+        for as_json in (True, False):
+            handlers = logs.settings(as_json=as_json, level="INFO")["handlers"].values()
+            assert not [one for one in handlers if "mail" in str(one).lower()]
 
     def test_would_be_seen(self) -> None:
         """The net has no hole: what is planted in each place is found in each."""
