@@ -23,11 +23,13 @@ OPENING = Process(
             "entry",
             _("Application entered and submitted"),
             _("Enter what the applicant says, with papers; whoever had a hand reviews nothing."),
-            ("APP-1", "APP-4", "APP-5", "APP-6"),
+            ("APP-1", "APP-4", "APP-5", "APP-6", "APP-19"),
             doors=("admin:application_begin", "admin:application_form"),
             moves=(
                 "merchants.Application: DRAFT > SUBMITTED",
                 "merchants.Application: RETURNED > SUBMITTED",
+                "merchants.Application: DRAFT > WITHDRAWN",
+                "merchants.Application: RETURNED > WITHDRAWN",
             ),
             writes=("merchants.Application", "merchants.Document", "merchants.ApplicationVersion"),
         ),
@@ -44,7 +46,7 @@ OPENING = Process(
             ),
             writes=("merchants.ApplicationComment", "foundation.Approval"),
             within=application_review.COMPLETE_WITHIN,
-            then=("entry", "decision"),
+            then=("entry", "decision", "changing.decision"),
         ),
         Stage(
             "decision",
@@ -82,6 +84,32 @@ OPENING = Process(
         ),
     ),
 )  # fmt: skip
+
+CHANGING = Process(
+    "changing",
+    _("Changing a merchant, and its periodic re-review"),
+    (
+        Stage(
+            "begin",
+            _("Begun with what is in force"),
+            _("Enter what changes, with a fresh paper for it; form and first review as at first."),
+            ("APP-15", "APP-16", "APP-17"),
+            doors=("step merchants.merchant.change_data", "step merchants.merchant.re_review"),
+            writes=("merchants.Application",),
+            then=("opening.entry",),
+        ),
+        Stage(
+            "decision",
+            _("Approval of the change"),
+            _("A third person reads every difference, before and after, and decides."),
+            ("APP-17", "APP-18", "APP-20", "MER-14", "PAP-1"),
+            decides=("merchants.application_change",),
+            writes=("merchants.Merchant", "merchants.ApplicationEvidence", "merchants.Paper"),
+            within=application_review.DECIDE_WITHIN,
+            then=(),
+        ),
+    ),
+)
 
 PEOPLE = Process(
     "people",
@@ -300,4 +328,4 @@ CLOSING = Process(
     ),
 )
 
-PROCESSES = (OPENING, PAPERS, AGENTS, PEOPLE, BANK_ACCOUNT, STATES, CLOSING)
+PROCESSES = (OPENING, CHANGING, PAPERS, AGENTS, PEOPLE, BANK_ACCOUNT, STATES, CLOSING)
