@@ -9,7 +9,7 @@ from django.views.generic import RedirectView
 from channels.api import payment as payment_api
 from channels.api import refund as refund_api
 from foundation.api import document, problem
-from foundation.portal import account, password_reset, second_step, sign_in
+from foundation.portal import account, first_password, password_reset, second_step, sign_in
 from ledger.api import statement as statement_api
 from ledger.portal import statement
 from merchants.api import me as me_api
@@ -45,7 +45,7 @@ portal = [
     *withdrawal.urlpatterns,
 ]
 
-own_account = [*account.urlpatterns, *second_step.urlpatterns]
+own_account = [*account.urlpatterns, *first_password.urlpatterns, *second_step.urlpatterns]
 
 v1: list[URLPattern | URLResolver] = [
     *me_api.urlpatterns,

@@ -9,6 +9,7 @@ from foundation.services import (
     approval,
     file_export,
     file_import,
+    first_password,
     guess_count,
     idempotency,
     notice,
@@ -71,6 +72,12 @@ def expire_files(**_: object) -> None:
 def mail_password_reset(*, user_id: str, **_: object) -> None:
     """Send the link for a new sign-in password; nothing where there is nobody."""
     password_reset.mail_link(user_id=user_id)
+
+
+@shared_task(name="foundation.mail_first_password")
+def mail_first_password(*, user_id: str, until: int, **_: object) -> None:
+    """Send the link for the first password of an account of staff."""
+    first_password.mail_link(user_id=user_id, until=until)
 
 
 @shared_task(name="foundation.purge_guess_counts")

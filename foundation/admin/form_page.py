@@ -34,7 +34,7 @@ def serve(
             messages.success(request, run(form.cleaned_data))
             return HttpResponseRedirect(onward)
         except DomainError as refusal:
-            field = getattr(refusal, "field", None)
+            field = getattr(refusal, "field", None) or refusal.details.get("field")
             form.add_error(field if field in form.fields else None, str(refusal))
     context = {
         **admin.site.each_context(request),

@@ -73,6 +73,7 @@ def fill() -> None:
         sample,
         search,
         sign_in,
+        staff_account,
         user,
         work_items,
     )
@@ -80,6 +81,7 @@ def fill() -> None:
     admin.site.add_page("find/", search.page, "find")  # type: ignore[attr-defined]
     admin.site.add_page("approval-tier/", approval_policy.tier_page, "foundation_tier")  # type: ignore[attr-defined]
     admin.site.add_page("lend/", delegation.lend_page, "foundation_lend")  # type: ignore[attr-defined]
+    staff_account.fill()
     file_import.fill()
     file_export.fill()
     register("", [*approval.MENU, *search.MENU])

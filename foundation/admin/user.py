@@ -12,15 +12,18 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from foundation import roles
-from foundation.admin import filters
+from foundation.admin import filters, staff_account
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from foundation.admin.readonly import ReadOnlyAdmin, Step
+from foundation.admin.related import Link, page
 from foundation.models import Person, User
 from foundation.selectors import second_factor as second_factors
+from foundation.selectors import staff_account as staff_accounts
 from foundation.services import mfa_reset
 
 MENU = [
     ("foundation_user_changelist", _("Users"), "person", "foundation.view_user"),
+    ("foundation_staff_new", _("New colleague"), "person_add", "foundation.propose_staffaccount"),
     ("foundation_person_changelist", _("People"), "group", "foundation.view_person"),
     ("auth_group_changelist", _("Groups"), "groups", "auth.view_group"),
 ]
@@ -34,13 +37,13 @@ def _propose_reset(request: HttpRequest, row: User, reason: str, at: datetime) -
 
 @admin.register(User)
 class UserAdmin(KeysetAdmin):
-    """Accounts by user name. They are made by `create_staff` and `create_portal_user`."""
+    """Accounts by user name. Those of staff are made, changed and closed here (ROL-9, ROL-10)."""
 
     keyset = Keyset("username")
     searches = (Search("username", prefix=True),)
     search_help_text = _("User name, from its beginning")
-    list_display = ("username", "person", "is_staff", "is_active", "language", "last_login")
-    list_select_related = ("person",)
+    list_display = ("username", "person", "is_staff", "held_roles", "standing", "last_login")
+    list_select_related = ("person", "groups")
     list_filter = (
         filters.choices(
             "kind",
@@ -50,9 +53,25 @@ class UserAdmin(KeysetAdmin):
                 "merchant": filters.Choice(_("merchants' people"), Q(is_staff=False)),
             },
         ),
+        filters.choices(
+            "role",
+            _("role"),
+            {
+                name: filters.Choice(role.title, Q(is_staff=True, groups__name=name))
+                for name, role in roles.ROLES.items()
+            },
+        ),
+        filters.choices(
+            "standing",
+            _("state"),
+            {
+                "off": filters.Choice(_("switched off"), Q(is_staff=True, is_active=False)),
+                "waits": filters.Choice(_("has set no password yet"), staff_accounts.WAITING),
+            },
+        ),
     )
     fields = (
-        "username", "person", "email", "is_active", "is_staff", "is_superuser", "groups",
+        "username", "person", "email", "standing", "is_staff", "is_superuser", "held_roles",
         "language", "zone", "last_login", "date_joined", "second_step",
     )  # fmt: skip
     steps = (
@@ -66,7 +85,27 @@ class UserAdmin(KeysetAdmin):
             reason_needed=True,
             colour="danger",
         ),
+        *staff_account.STEPS,
     )
+
+    def related_links(self, request: HttpRequest, row: User) -> list[Link]:
+        """Lead to the form that gives a colleague other roles."""
+        if not row.is_staff or row.is_superuser:
+            return super().related_links(request, row)
+        return page(request, "foundation_staff_roles", row.pk, _("Propose other roles"))
+
+    @admin.display(description=_("roles"))
+    def held_roles(self, row: User) -> str:
+        """Name the roles; groups of other names as they are."""
+        return ", ".join(roles.title_of(group.name) for group in row.groups.all())
+
+    @admin.display(description=_("state"))
+    def standing(self, row: User) -> str:
+        """Say whether the account is on, and whether its owner has a password yet."""
+        if not row.is_active:
+            return gettext("switched off")
+        waits = staff_accounts.waits_for_password(row)
+        return gettext("has set no password yet") if waits else gettext("on")
 
     @admin.display(description=_("second step"))
     def second_step(self, row: User) -> str:

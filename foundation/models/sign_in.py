@@ -29,6 +29,7 @@ class SignIn(models.Model):
         ELSEWHERE = "elsewhere", _("ended from another session")
         PASSWORD = "password", _("password changed")
         FACTOR = "factor", _("second step changed")
+        OFF = "off", _("account switched off")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("user")

@@ -6,6 +6,7 @@ import uuid
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -54,8 +55,14 @@ class User(AbstractUser):
         permissions = [
             ("propose_mfa_reset", _("Can propose to take a second step away")),
             ("approve_mfa_reset", _("Can approve taking a second step away")),
+            ("propose_staffaccount", _("Can propose accounts of staff and their roles")),
+            ("approve_staffaccount", _("Can approve accounts of staff and their roles")),
+            ("close_staffaccount", _("Can switch accounts of staff off")),
         ]
         constraints = [models.UniqueConstraint(fields=["id", "person"], name="user_with_person")]
+        indexes = [
+            models.Index(fields=["username"], condition=Q(is_staff=True), name="user_of_staff")
+        ]
 
     def save(self, *args: object, **kwargs: object) -> None:
         """

@@ -17,6 +17,7 @@ ACTS: Final = {
     "second_factor.recovery_codes": _("new recovery codes were made"),
     "second_factor.recovery_code_used": _("a recovery code was used"),
     "sign_in.lock": _("signing in was locked for a while after many wrong passwords"),
+    "account.first_password": _("its first password was set by the link sent to this address"),
     "account.password": _("the password was changed"),
     "account.password_reset": _("a new password was set by a link sent to this address"),
 }

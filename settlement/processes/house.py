@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from foundation.services import approval_policy, file_export, mfa_reset
+from foundation.services import (
+    approval_policy,
+    file_export,
+    first_password,
+    mfa_reset,
+    staff_account,
+)
 from settlement.processes.stage import Process, Stage
 
 PROPOSAL = Process(
@@ -50,6 +56,38 @@ ACCOUNT = Process(
             ("ROL-1", "ROL-2", "SIG-16"),
             doors=("manage create_staff", "manage roles"),
             writes=("foundation.User", "foundation.SignInPassword"),
+        ),
+        Stage(
+            "colleague",
+            _("A colleague comes, gets other roles, comes back"),
+            _("Another person decides; then a link goes out, for a password of his own."),
+            ("ROL-9", "ROL-11", "SIG-17"),
+            doors=("admin:foundation_staff_new", "admin:foundation_staff_roles",
+                   "step foundation.user.propose_on", "step foundation.user.send_link",
+                   "task foundation.mail_first_password"),
+            decides=("foundation.staff_account",),
+            writes=("foundation.Approval", "foundation.User"),
+            within=staff_account.DECIDE_WITHIN,
+        ),
+        Stage(
+            "first",
+            _("The first password"),
+            _("By the link, once, within 72 hours; then the second step."),
+            ("SIG-17",),
+            doors=("account:first_password",),
+            writes=("foundation.SignInPassword",),
+            within=first_password.GOOD_FOR,
+            who=_("who holds the link"),
+            then=("account.own",),
+        ),
+        Stage(
+            "close",
+            _("An account is switched off"),
+            _("At once, with its reason; its sessions end."),
+            ("ROL-10", "ROL-11"),
+            doors=("step foundation.user.switch_off",),
+            writes=("foundation.User",),
+            then=("account.colleague",),
         ),
         Stage(
             "own",

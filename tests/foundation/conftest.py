@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from foundation.models import User
 from merchants.models import Merchant
+from tests.foundation.colleagues import one_of
 
 
 @pytest.fixture
@@ -42,3 +44,17 @@ def together() -> Callable[[int, Callable[[int], Any]], list[Any]]:
             return list(pool.map(one, range(count)))
 
     return run
+
+
+@pytest.fixture
+def ann(request: pytest.FixtureRequest) -> User:
+    """An operator."""
+    request.getfixturevalue("cloned_db" if "cloned_db" in request.fixturenames else "db")
+    return one_of("operator", username="ann")
+
+
+@pytest.fixture
+def bo(request: pytest.FixtureRequest) -> User:
+    """A checker."""
+    request.getfixturevalue("cloned_db" if "cloned_db" in request.fixturenames else "db")
+    return one_of("checker", username="bo")
