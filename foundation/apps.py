@@ -19,7 +19,13 @@ class FoundationConfig(AppConfig):
         from foundation import csv_intake, guards, sheet
         from foundation.admin import menu
         from foundation.registries import append_only_tables, approval_actions
-        from foundation.services import approval_policy, delegation, mfa_reset, staff_account
+        from foundation.services import (
+            approval_policy,
+            delegation,
+            mfa_reset,
+            staff_account,
+            staff_role,
+        )
 
         csv_intake.register_reasons(sheet.REASONS)
         menu.fill()
@@ -33,6 +39,6 @@ class FoundationConfig(AppConfig):
                 "foundation_sign_in_password",
             ),
         )
-        for noun in (approval_policy, delegation, mfa_reset, staff_account):
+        for noun in (approval_policy, delegation, mfa_reset, staff_account, staff_role):
             approval_actions.register(noun.ACTION, noun.APPROVAL_ACTION)
         post_migrate.connect(guards.keep_merchants, sender=self)

@@ -34,7 +34,7 @@ class Role:
 
 
 _BUSINESS: Final = ("merchants", "ledger", "channels", "settlement")
-_ACCOUNTS: Final = ("foundation.user", "foundation.signin")
+_ACCOUNTS: Final = ("foundation.user", "foundation.signin", "foundation.staffrole")
 _PROPOSALS: Final = (
     "foundation.approval",
     "foundation.approvalpolicy",
@@ -63,6 +63,7 @@ ROLES: Final[Mapping[str, Role]] = {
             "foundation.close_staffaccount",
             "foundation.propose_mfa_reset",
             "foundation.propose_staffaccount",
+            "foundation.propose_staffrole",
             "merchants.call_back",
             "foundation.change_approvalpolicy",
             "merchants.change_apikey",
@@ -95,6 +96,7 @@ ROLES: Final[Mapping[str, Role]] = {
         (
             "foundation.approve_mfa_reset",
             "foundation.approve_staffaccount",
+            "foundation.approve_staffrole",
             "merchants.approve_application",
             "foundation.approve_approvalpolicy",
             "foundation.approve_delegation",
@@ -163,6 +165,8 @@ PAGES: Final[Mapping[str, str]] = {
     "foundation_import_template": "foundation.add_fileimport",
     "foundation_lend": "foundation.view_delegation",
     "foundation_matrix": EVERYBODY,
+    "foundation_role_change": "foundation.propose_staffrole",
+    "foundation_role_new": "foundation.propose_staffrole",
     "foundation_sample": "foundation.view_auditevent",
     "foundation_staff_new": "foundation.propose_staffaccount",
     "foundation_staff_roles": "foundation.propose_staffaccount",

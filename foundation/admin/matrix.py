@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from foundation import registries, roles
 from foundation.admin.readonly import ReadOnlyAdmin
+from foundation.selectors import staff_role as staff_roles
 
 MENU = [("foundation_matrix", gettext_lazy("Rights by role"), "grid_on", "")]
 
@@ -59,13 +60,15 @@ def operations() -> Iterator[Operation]:
 def page(request: HttpRequest) -> HttpResponse:
     """Show the matrix; it is made from the code, so it cannot differ from what is enforced."""
     groups: dict[str, list[tuple[Operation, list[bool]]]] = {}
+    own = staff_roles.own()
     for one in operations():
         row = [one.allowed(role) for role in roles.ROLES.values()]
+        row += [not one.judged and one.permission in ("", *role.rights) for role in own]
         groups.setdefault(one.group, []).append((one, row))
     context = {
         **admin.site.each_context(request),
         "title": _("Rights by role"),
-        "roles": list(roles.ROLES.values()),
+        "roles": [*roles.ROLES.values(), *own],
         "groups": list(groups.items()),
     }
     return TemplateResponse(request, "admin/matrix.html", context)

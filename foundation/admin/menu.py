@@ -74,6 +74,7 @@ def fill() -> None:
         search,
         sign_in,
         staff_account,
+        staff_role,
         user,
         work_items,
     )
@@ -82,6 +83,7 @@ def fill() -> None:
     admin.site.add_page("approval-tier/", approval_policy.tier_page, "foundation_tier")  # type: ignore[attr-defined]
     admin.site.add_page("lend/", delegation.lend_page, "foundation_lend")  # type: ignore[attr-defined]
     staff_account.fill()
+    staff_role.fill()
     file_import.fill()
     file_export.fill()
     register("", [*approval.MENU, *search.MENU])
@@ -95,6 +97,7 @@ def fill() -> None:
         outbox,
         user,
         matrix,
+        staff_role,
         sign_in,
         approval_policy,
         delegation,

@@ -27,6 +27,7 @@ from foundation.admin import form_page
 from foundation.admin.readonly import MAX_REASON, Step
 from foundation.models import User
 from foundation.selectors import staff_account as selectors
+from foundation.selectors import staff_role as staff_roles
 from foundation.services import staff_account as staff_accounts
 
 _FORM_OF_NAME = _("3 to 50 small letters, digits, dots, dashes and underscores.")
@@ -95,7 +96,8 @@ class RolesForm(forms.Form):
         super().__init__(*args, **kwargs)
         choice = cast(forms.MultipleChoiceField, self.fields["role_names"])
         choice.choices = [
-            (name, f"{role.title}: {role.purpose}") for name, role in roles.ROLES.items()
+            *((name, f"{role.title}: {role.purpose}") for name, role in roles.ROLES.items()),
+            *((role.name, f"{role.name}: {role.purpose}") for role in staff_roles.own()),
         ]
 
 

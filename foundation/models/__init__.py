@@ -14,6 +14,7 @@ from foundation.models.outbox import OutboxMessage
 from foundation.models.second_factor import SecondFactorGuard
 from foundation.models.sign_in import SignIn
 from foundation.models.sign_in_password import SignInPassword
+from foundation.models.staff_role import StaffRole
 from foundation.models.user import Person, User
 
 __all__ = [
@@ -39,5 +40,6 @@ __all__ = [
     "SecondFactorGuard",
     "SignIn",
     "SignInPassword",
+    "StaffRole",
     "User",
 ]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from foundation import roles
-from foundation.models import User
+from foundation.models import Approval, User
+from foundation.selectors import staff_role as staff_roles
 
 DECIDES: Final = "foundation.approve_staffaccount"
 WAITING: Final = Q(
@@ -18,9 +23,9 @@ _HELD: Final = Q(groups__permissions__codename=DECIDES.partition(".")[2]) | Q(is
 
 
 def roles_of(user: User) -> list[str]:
-    """Return the roles an account has, in the order of the table."""
+    """Return the roles an account has, the table's first."""
     held = set(user.groups.values_list("name", flat=True))
-    return [name for name in roles.ROLES if name in held]
+    return [name for name in staff_roles.names(active=False) if name in held]
 
 
 def deciders() -> QuerySet[User]:
@@ -32,3 +37,36 @@ def deciders() -> QuerySet[User]:
 def waits_for_password(user: User) -> bool:
     """Return whether an account of staff is on, and its owner has not set its password yet."""
     return user.is_active and user.is_staff and not user.has_usable_password()
+
+
+_FIELDS: Final[dict[str, Promise]] = {
+    "account": gettext_lazy("user name"),
+    "name": gettext_lazy("name of the colleague"),
+    "email": gettext_lazy("e-mail"),
+    "language": gettext_lazy("language"),
+    "roles": gettext_lazy("roles"),
+    "is_active": gettext_lazy("state"),
+    "same_person_as": gettext_lazy("same person as"),
+}
+
+
+def about(approval: Approval) -> str:
+    """Return what a proposal about an account is about (AP-13)."""
+    return f"{_('Account of staff')} {approval.after['account']}"
+
+
+def says(approval: Approval) -> list[tuple[str, object, object]]:
+    """Return what changes, with roles, languages and states by their names (AP-13)."""
+    return [
+        (str(title), _word(key, approval.before.get(key)), _word(key, approval.after.get(key)))
+        for key, title in _FIELDS.items()
+        if key in approval.before or approval.after.get(key)
+    ]
+
+
+def _word(key: str, value: object) -> object:
+    if isinstance(value, bool):
+        return _("on") if value else _("switched off")
+    if isinstance(value, list):
+        return "\n".join(roles.title_of(name) for name in value)
+    return dict(settings.LANGUAGES).get(str(value), value) if key == "language" else value

@@ -20,6 +20,7 @@ from foundation import actor, roles
 from foundation.models import Approval, ApprovalDecision, SignIn, User
 from foundation.registries import ApprovalAction, Risk
 from foundation.selectors import staff_account as selectors
+from foundation.selectors import staff_role as staff_roles
 from foundation.selectors.house import house_id
 from foundation.services import approval as approvals
 from foundation.services import audit
@@ -148,7 +149,7 @@ def switch_off(*, user_id: str, reason: str, by: User, at: datetime) -> User:
     """
     with transaction.atomic():
         actor.stamp_transaction()
-        _one_after_the_other()
+        one_after_the_other()
         user = _others(user_id, by, lock=True, above=True)
         if not user.is_active:
             raise AccountChanged(_("The account is off already."))
@@ -201,7 +202,7 @@ def _propose(
 
 def _apply(approval: Approval, at: datetime) -> None:
     actor.stamp_transaction()
-    _one_after_the_other()
+    one_after_the_other()
     if _is_new(approval):
         _make(approval, at)
         return
@@ -251,7 +252,7 @@ def _is_new(approval: Approval) -> bool:
     return "user_id" not in approval.after
 
 
-def _one_after_the_other() -> None:
+def one_after_the_other() -> None:
     """Let whoever changes accounts of staff wait for another: two could remove each other."""
     list(Group.objects.select_for_update().order_by("id").values_list("id", flat=True))
 
@@ -299,10 +300,10 @@ def _require_identity(username: str, name: str, email: str, language: str) -> No
 
 def _require_roles(names: Sequence[str]) -> list[str]:
     """Return the roles in the order of the table. Raises StaffAccountRefused."""
-    unknown = set(names) - set(roles.ROLES)
-    if unknown or not names:
+    known = staff_roles.names()
+    if set(names) - set(known) or not names:
         raise StaffAccountRefused(_("Choose at least one of the roles."), field="role_names")
-    return [name for name in roles.ROLES if name in set(names)]
+    return [name for name in known if name in set(names)]
 
 
 def _groups(names: Sequence[str]) -> list[Group]:
@@ -380,4 +381,6 @@ APPROVAL_ACTION: Final = ApprovalAction(
     title=gettext_lazy("Account of staff"),
     risk=Risk.HIGH,
     gains=_gains,
+    about=selectors.about,
+    says=selectors.says,
 )

@@ -10,6 +10,7 @@ from foundation.services import (
     first_password,
     mfa_reset,
     staff_account,
+    staff_role,
 )
 from settlement.processes.stage import Process, Stage
 
@@ -68,6 +69,18 @@ ACCOUNT = Process(
             decides=("foundation.staff_account",),
             writes=("foundation.Approval", "foundation.User"),
             within=staff_account.DECIDE_WITHIN,
+            then=("account.first", "account.own"),
+        ),
+        Stage(
+            "role",
+            _("A role of our own is made, changed, switched off"),
+            _("Neither of the two has it; one that decides does nothing else but see."),
+            ("ROL-2", "ROL-12"),
+            doors=("admin:foundation_role_new", "admin:foundation_role_change"),
+            decides=("foundation.staff_role",),
+            writes=("foundation.StaffRole",),
+            within=staff_role.DECIDE_WITHIN,
+            then=("account.colleague",),
         ),
         Stage(
             "first",

@@ -24,6 +24,7 @@ REFERENCE = {
     "foundation.SecondFactorGuard",
     "foundation.SignIn",
     "foundation.SignInPassword",
+    "foundation.StaffRole",
     "foundation.User",
     "foundation.User_groups",
     "foundation.User_user_permissions",

@@ -30,6 +30,8 @@ _OF_A_SCREEN = ("changelist", "add", "change", "delete", "history", "step", "tim
 # Pages with a form that proposes, and the right they ask for.
 PAGES = {
     "admin:foundation_lend": "foundation.view_delegation",
+    "admin:foundation_role_new": "foundation.propose_staffrole",
+    "admin:foundation_role_change": "foundation.propose_staffrole",
     "admin:foundation_staff_new": "foundation.propose_staffaccount",
     "admin:foundation_staff_roles": "foundation.propose_staffaccount",
     "admin:foundation_tier": "foundation.change_approvalpolicy",

@@ -125,7 +125,13 @@ class TestTheSteps:
         assert "Switch off at once" not in shown
         assert "another person decides" in step(client, cai, "propose_on")
 
-        approve(Approval.objects.get(), bo)
+        proposal = Approval.objects.get()
+        page = reverse("admin:foundation_approval_change", args=[proposal.pk])
+        told = client_of(bo).get(page).content.decode()
+        assert f"Account of staff {cai.username}" in told
+        assert "<td>switched off</td><td>on</td>" in told
+        assert str(cai.pk) not in told  # people read words (AP-13)
+        approve(proposal, bo)
         cai.refresh_from_db()
         assert cai.is_active
 
