@@ -32,9 +32,10 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
+DROP TRIGGER IF EXISTS agent_begins ON public.merchants_agent;
 CREATE CONSTRAINT TRIGGER agent_begins AFTER INSERT ON public.merchants_agent
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.merchants_agent_guard();
-CREATE TRIGGER agent_moves BEFORE UPDATE ON public.merchants_agent
+CREATE OR REPLACE TRIGGER agent_moves BEFORE UPDATE ON public.merchants_agent
 FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION public.merchants_agent_guard();
 
 -- At most five agents above each other, none above itself, and active ones below active ones alone.
@@ -81,10 +82,10 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
-CREATE TRIGGER chain_begins AFTER INSERT ON public.merchants_agent
+CREATE OR REPLACE TRIGGER chain_begins AFTER INSERT ON public.merchants_agent
 FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL)
 EXECUTE FUNCTION public.merchants_agent_chain_guard();
-CREATE TRIGGER chain_moves AFTER UPDATE ON public.merchants_agent
+CREATE OR REPLACE TRIGGER chain_moves AFTER UPDATE ON public.merchants_agent
 FOR EACH ROW WHEN (OLD.parent_id IS DISTINCT FROM NEW.parent_id OR OLD.state <> NEW.state)
 EXECUTE FUNCTION public.merchants_agent_chain_guard();
 
@@ -140,7 +141,7 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
-CREATE TRIGGER step_approved AFTER INSERT ON public.merchants_agent_step
+CREATE OR REPLACE TRIGGER step_approved AFTER INSERT ON public.merchants_agent_step
 REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
 EXECUTE FUNCTION public.merchants_agent_step_guard();
 
@@ -155,6 +156,7 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
+DROP TRIGGER IF EXISTS step_taken ON public.merchants_agent_step;
 CREATE CONSTRAINT TRIGGER step_taken AFTER INSERT ON public.merchants_agent_step
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.merchants_agent_step_taken();
 
@@ -191,19 +193,25 @@ BEGIN
     FROM new_rows n WHERE n.agent_id IS NOT NULL;
   RETURN NULL;
 END $$;
-CREATE TRIGGER merchant_brought AFTER INSERT ON public.merchants_merchant
+CREATE OR REPLACE TRIGGER merchant_brought AFTER INSERT ON public.merchants_merchant
 REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
 EXECUTE FUNCTION public.merchants_merchant_brought();
 
 -- Every later line is one of an approved list, from where the merchant stands, and is in force at
--- once; only the trigger above writes one without a proposal.
+-- once. Without a proposal a line says by whom the merchant's own row came, from its first moment:
+-- that row takes an agent later from a line alone, so nobody else can write it.
 CREATE OR REPLACE FUNCTION public.merchants_merchant_agent_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   bad text;
 BEGIN
-  IF pg_trigger_depth() < 2 AND EXISTS (SELECT FROM new_rows WHERE approval_id IS NULL) THEN
-    RAISE EXCEPTION 'merchant_agent_not_approved: a line without a proposal'
+  SELECT n.merchant_id::text INTO bad
+    FROM new_rows n
+    LEFT JOIN public.merchants_merchant m
+      ON m.id = n.merchant_id AND m.agent_id = n.agent_id AND m.created_at = n.from_at
+   WHERE n.approval_id IS NULL AND m.id IS NULL LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'merchant_agent_not_approved: a line of merchant % without a proposal', bad
       USING ERRCODE = 'restrict_violation';
   END IF;
   WITH said AS MATERIALIZED (
@@ -236,7 +244,7 @@ BEGIN
     FROM new_rows n WHERE m.id = n.merchant_id AND n.approval_id IS NOT NULL;
   RETURN NULL;
 END $$;
-CREATE TRIGGER agent_approved AFTER INSERT ON public.merchants_merchant_agent
+CREATE OR REPLACE TRIGGER agent_approved AFTER INSERT ON public.merchants_merchant_agent
 REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
 EXECUTE FUNCTION public.merchants_merchant_agent_guard();
 
@@ -252,7 +260,7 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
-CREATE TRIGGER merchant_agent_moves BEFORE UPDATE ON public.merchants_merchant
+CREATE OR REPLACE TRIGGER merchant_agent_moves BEFORE UPDATE ON public.merchants_merchant
 FOR EACH ROW WHEN (OLD.agent_id IS DISTINCT FROM NEW.agent_id)
 EXECUTE FUNCTION public.merchants_merchant_agent_is_last();
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -195,6 +196,23 @@ class TestAMerchant:
                     )  # fmt: skip
         assert MerchantAgent.objects.count() == 1
 
+    def test_has_no_such_line_through_a_trigger_of_ones_own_either(self):
+        """The product's role may make temporary tables, and triggers on them."""
+        one, shop = make.agent(), MerchantFactory()
+        run("CREATE TEMPORARY TABLE door (merchant_id bigint, agent_id bigint, at timestamptz)")
+        run(
+            "CREATE FUNCTION pg_temp.through() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " INSERT INTO public.merchants_merchant_agent (merchant_id, sequence, agent_id,"
+            " from_at, actor, request_id)"
+            " VALUES (NEW.merchant_id, 1, NEW.agent_id, NEW.at, '', ''); RETURN NULL; END $$"
+        )
+        run(
+            "CREATE TRIGGER through AFTER INSERT ON door"
+            " FOR EACH ROW EXECUTE FUNCTION pg_temp.through()"
+        )
+        with refused("merchant_agent_not_approved"):
+            run("INSERT INTO door VALUES (%s, %s, %s)", shop.pk, one.pk, shop.created_at)
+
     def test_does_not_come_by_a_stopped_agent(self):
         one = make.agent()
         make.change(one, state="STOPPED")
@@ -231,6 +249,44 @@ def _at_once(*acts: Callable[[], object]) -> list[str]:
         return sorted(future.result(120) for future in [pool.submit(one, act) for act in acts])
 
 
+def _re_parent(one: Agent, parent: Agent, proposal: Approval) -> None:
+    """Take an approved step by raw SQL, past every check and lock of Python's."""
+    run(STEP, one.name, "ACTIVE", parent.pk, one.pk, proposal.id)
+    run(
+        "UPDATE merchants_agent SET parent_id = %s, steps = steps + 1 WHERE id = %s",
+        parent.pk, one.pk,
+    )  # fmt: skip
+
+
+def _alone(act: Callable[[], object]) -> str:
+    """Do something in a transaction of this thread; return what refused it, "" for done."""
+    try:
+        with transaction.atomic():
+            act()
+    except Error as refusal:
+        return str(refusal)
+    finally:
+        connections.close_all()
+    return ""
+
+
+def _until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def _somebody_waits() -> bool:
+    """Say whether somebody waits for a lock of this connection's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks w WHERE NOT w.granted"
+            " AND pg_backend_pid() = ANY (pg_blocking_pids(w.pid)))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
 @pytest.mark.usefixtures("cloned_db")
 class TestAtOnce:
     @pytest.mark.parametrize("checked", [True, False])
@@ -253,6 +309,24 @@ class TestAtOnce:
             tops = Agent.objects.filter(pk__in=[first.pk, second.pk], parent=None)
             assert tops.count() == 1
             assert len(selectors.chain(first.pk)) + len(selectors.chain(second.pk)) == 3
+
+    def test_the_second_re_parenting_waits_for_the_first_and_sees_it(self):
+        """The first is not committed yet: without the chain's lock the second would not see it."""
+        first, second = make.agent(), make.agent()
+        below_second = make.propose(first.number, parent=second.number)
+        below_first = make.propose(second.number, parent=first.number)
+        _approved(below_second)
+        _approved(below_first)
+        with ThreadPoolExecutor(1) as pool:
+            with transaction.atomic():
+                _re_parent(first, second, below_second)
+                later = pool.submit(_alone, lambda: _re_parent(second, first, below_first))
+                _until(lambda: later.done() or _somebody_waits())
+                assert not later.done()
+            assert "agent_circle" in later.result(60)
+        first.refresh_from_db()
+        second.refresh_from_db()
+        assert (first.parent_id, second.parent_id) == (second.pk, None)
 
     def test_an_agent_is_stopped_or_brings_but_not_both(self):
         for _round in range(3):
