@@ -121,3 +121,13 @@ class TestWhoActsForTheMerchant:
                 [merchant.id, approval.id, staff.pk, staff.person_id, approval.maker_person_id,
                  approval.content_sha256, AT],
             )  # fmt: skip
+
+    def test_cannot_be_made_somebody_else_to_be_forgotten(self):
+        merchant = MerchantFactory()
+        own, staff = both(merchant)
+        change = "UPDATE merchants_membership SET user_id = %s WHERE user_id = %s"
+
+        with pytest.raises(IntegrityError, match="membership_keeps_user"), transaction.atomic():
+            sql.execute(change, [UserFactory().pk, own.pk])
+        with pytest.raises(approvals.CheckerGains):
+            decide(proposal(merchant), staff)
