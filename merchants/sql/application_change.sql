@@ -66,8 +66,8 @@ CREATE OR REPLACE TRIGGER change_guard BEFORE INSERT OR UPDATE ON public.merchan
   FOR EACH ROW EXECUTE FUNCTION public.merchants_application_change_guard();
 
 -- What a merchant is called and stands on changes only together with an approved application: one
--- about it, that began from what it stood on, and says exactly this. Its number, kind, first day
--- and declared schedule never change.
+-- about it, that began from what it stood on, and says exactly this; its first one also by which
+-- agent it comes. Its number, kind, first day and declared schedule never change.
 CREATE OR REPLACE FUNCTION public.merchants_merchant_agreed() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -89,6 +89,8 @@ BEGIN
            = (NEW.name, NEW.registration_no, NEW.country, NEW.region, NEW.city)
          AND (a.kind = 'OPENING' AND (OLD.name, OLD.registration_no, OLD.country, OLD.region,
                 OLD.city) = (a.name, a.registration_no, a.country, a.region, a.city)
+              AND a.agent_no = coalesce((SELECT g.number FROM public.merchants_agent g
+                WHERE g.id = OLD.agent_id), '')
            OR a.kind <> 'OPENING' AND OLD.status IN ('ACTIVE', 'RESTRICTED', 'FROZEN'))) THEN
     RAISE EXCEPTION 'merchant_not_agreed: merchant % changes only by an approved application',
       OLD.merchant_no USING ERRCODE = 'restrict_violation';

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import Error
 from django.test import Client
 from django.urls import reverse
 
@@ -69,6 +70,19 @@ class TestAnApplicant:
             decide(proposal)
 
         assert [due.path for due in refusal.value.due] == ["agent_no"]
+        assert not MerchantAgent.objects.exists()
+
+    @pytest.mark.parametrize("brought_by", ["other", None])
+    def test_is_taken_on_by_no_agent_but_the_one_that_was_shown(self, monkeypatch, brought_by):
+        """Whatever the service does, the database compares merchant and application."""
+        one, other = make.agent(), make.agent()
+        proposal = passed(one.number)
+        monkeypatch.setattr(
+            "merchants.services.agent.bringing",
+            lambda number, **_: other if brought_by else None,
+        )
+        with pytest.raises(Error, match="merchant_not_agreed"):
+            decide(proposal)
         assert not MerchantAgent.objects.exists()
 
     def test_names_an_agent_that_is_there_and_brings_merchants(self):
