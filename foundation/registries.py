@@ -111,6 +111,8 @@ class ApprovalAction:
     # (field, before, after) in words, where the fields as proposed hold codes
     says: Callable[[Approval], list[tuple[str, object, object]]] | None = None
     withdrawable: bool = True  # False: it had an effect already, which another person decides on
+    # by when somebody should decide on what never expires; such proposals lead the inbox
+    due: Callable[[Approval], datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)

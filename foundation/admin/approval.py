@@ -11,14 +11,17 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import path, reverse
+from django.utils.formats import date_format
 from django.utils.http import content_disposition_header
 from django.utils.timesince import timesince
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from foundation import clock, registries, roles
 from foundation.admin import columns, filters
+from foundation.admin.approval_order import SOONEST, InboxChangeList
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from foundation.admin.readonly import Step
 from foundation.admin.related import Link
@@ -86,18 +89,15 @@ def _risky() -> Q:
     return Q(state="PROPOSED", action__in=names)
 
 
-_SOONEST = Keyset("expires_at", "id")  # of the open ones, by the partial index approval_open
-
-
 class _State(
     filters.choices(  # type: ignore[misc]  # a class made by a function
         "state",
         _("state"),
         {
-            "mine": filters.Choice(_("waits for me"), Q(state="PROPOSED"), _SOONEST),
-            "own": filters.Choice(_("proposed by me"), Q(state="PROPOSED"), _SOONEST),
-            "open": filters.Choice(_("waits for a checker"), Q(state="PROPOSED"), _SOONEST),
-            "risky": filters.Choice(_("waits, high risk"), _risky, _SOONEST),
+            "mine": filters.Choice(_("waits for me"), Q(state="PROPOSED"), SOONEST),
+            "own": filters.Choice(_("proposed by me"), Q(state="PROPOSED"), SOONEST),
+            "open": filters.Choice(_("waits for a checker"), Q(state="PROPOSED"), SOONEST),
+            "risky": filters.Choice(_("waits, high risk"), _risky, SOONEST),
         },
     )
 ):
@@ -143,7 +143,7 @@ def _kinds() -> tuple[tuple[str, Any], ...]:
 @admin.register(Approval)
 class ApprovalAdmin(KeysetAdmin):
     """
-    Proposals, latest first; the open ones by the time they expire.
+    Proposals, latest first; the open ones by the time they expire, behind those that never do.
 
     Nothing is decided in bulk: a decision carries the hash of the one content that was on the
     screen, and a list shows none (AP-10).
@@ -159,7 +159,7 @@ class ApprovalAdmin(KeysetAdmin):
         "maker",
         "age",
         "still_needed",
-        "expires_at",
+        "ends",
     )
     list_select_related = ("merchant", "maker", "decisions")
     list_filter = (_State, _Kind, filters.merchant("-id"))
@@ -169,7 +169,7 @@ class ApprovalAdmin(KeysetAdmin):
         "what", "kind", "risk_name", "merchant", "about", "changes",
         columns.money("effect_minor", _("money effect"), currency="effect_currency"),
         "reason", "papers", "maker", "age", "still_needed", "waits_for", "decisions", "state",
-        "proposed_at", "expires_at", "closed_at", "content_sha256", "request_id",
+        "proposed_at", "ends", "closed_at", "content_sha256", "request_id",
     )  # type: ignore[assignment]  # a column may be a function  # fmt: skip
     steps = (
         Step("approve", _("Approve"), _approve, open_to=_open, reason=_("Remark")),
@@ -186,6 +186,10 @@ class ApprovalAdmin(KeysetAdmin):
             "withdraw", _("Withdraw my proposal"), _withdraw, open_to=_withdrawable, colour="danger"
         ),
     )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the list in the order of the inbox."""
+        return InboxChangeList
 
     def title(self, row: Approval) -> str:
         """Call the page by its proposal."""
@@ -260,6 +264,14 @@ class ApprovalAdmin(KeysetAdmin):
     def age(self, row: Approval) -> str:
         """How long it has waited for a decision, or did."""
         return timesince(row.proposed_at, row.closed_at or clock.now())
+
+    @admin.display(description=_("expires at"))
+    def ends(self, row: Approval) -> str:
+        """When it expires; of what never does, by when somebody should decide."""
+        known = row.action in registries.approval_actions
+        due = registries.approval_actions.get(row.action).due if known else None
+        shown = date_format(localtime(due(row) if due else row.expires_at), "DATETIME_FORMAT")
+        return gettext("to be decided by %(when)s") % {"when": shown} if due else shown
 
     @admin.display(description=_("checkers"))
     def still_needed(self, row: Approval) -> str:

@@ -150,4 +150,5 @@ ACTION: Final = ApprovalAction(
     about=merchant_moves.about,
     says=merchant_moves.says,
     withdrawable=False,
+    due=confirm_by,
 )

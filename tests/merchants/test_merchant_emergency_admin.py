@@ -8,8 +8,11 @@ import pytest
 from django.urls import reverse
 
 from foundation import clock
+from foundation.admin.approval import ApprovalAdmin
 from foundation.models import Approval
 from merchants.models import Merchant
+from merchants.services import merchant_state as states
+from tests.factories import merchant_state as make
 from tests.factories.merchants import MembershipFactory, MerchantFactory
 from tests.merchants.test_merchant_emergency_services import decide, freeze
 from tests.merchants.test_merchant_state_admin import door
@@ -113,3 +116,42 @@ class TestTheQueue:
         for one in (approval, late):
             decide(one, accept=True, at=now)
         assert "Emergency freezes" not in client.get(home).content.decode()
+
+
+class TestTheInbox:
+    ADDRESS = "admin:foundation_approval_changelist"
+
+    def listed(self, query: str) -> list[int]:
+        shown = door("checker").get(reverse(self.ADDRESS) + query).context["cl"]
+        return [row.pk for row in shown.result_list]
+
+    def test_is_led_by_what_is_frozen_already_oldest_first(self, monkeypatch):
+        now = clock.now()
+        soon = [
+            make.propose(states.FREEZE, MerchantFactory().merchant_no, at=now) for _ in range(3)
+        ]
+        fresh = freeze(MerchantFactory(), at=now - timedelta(hours=1))
+        late = freeze(MerchantFactory(), at=now - timedelta(hours=25))
+        led = [late.pk, fresh.pk, *(one.pk for one in soon)]
+
+        assert self.listed("?state=open") == led
+        assert self.listed("?state=mine") == led
+        assert self.listed("?state=open&kind=merchants.emergency") == led[:2]
+
+        monkeypatch.setattr(ApprovalAdmin, "list_per_page", 2)
+        client = door("checker")
+        first = client.get(reverse(self.ADDRESS) + "?state=open").context["cl"]
+        second = client.get(reverse(self.ADDRESS) + first.next_url).context["cl"]
+        back = client.get(reverse(self.ADDRESS) + second.previous_url).context["cl"]
+        assert [row.pk for row in first.result_list] == led[:4]
+        assert [row.pk for row in second.result_list] == led[4:]
+        assert [row.pk for row in back.result_list] == led[:4]
+
+    def test_says_by_when_to_decide_and_not_when_it_ends_in_ten_years(self):
+        approval = freeze(MerchantFactory(), at=clock.now())
+        page = reverse("admin:foundation_approval_change", args=[approval.pk])
+        for address in (page, reverse(self.ADDRESS)):
+            shown = door("checker").get(address).content.decode()
+            assert "to be decided by" in shown
+            assert str(approval.expires_at.year) not in shown
+        assert "前决定" in door("auditor", "zh-hans").get(page).content.decode()
