@@ -6,8 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from foundation.admin import columns, filters
 from foundation.admin.keyset import KeysetAdmin
@@ -17,6 +17,18 @@ from merchants.services import house
 MENU = [
     ("ledger_account_changelist", _("Accounts"), "account_balance_wallet", "ledger.view_account")
 ]
+
+
+@admin.display(description=_("normal side"))
+def _side(row: Account) -> str:
+    """Name the side on which its balance stands."""
+    return str(row.get_normal_side_display())
+
+
+@admin.display(description=_("never below zero"))
+def _floor(row: Account) -> str:
+    """Say whether it may not fall below zero."""
+    return gettext("yes") if row.never_negative else gettext("no")
 
 
 @admin.register(Account)
@@ -37,9 +49,8 @@ class AccountAdmin(KeysetAdmin):
         "closed_at",
     )
     list_select_related = ("merchant", "kind")
+    shown = {"normal_side": _side, "never_negative": _floor}
     labels = {
-        "normal_side": _("normal side"),
-        "never_negative": _("never below zero"),
         "seq": _("sequence"),
     }
     list_filter = (

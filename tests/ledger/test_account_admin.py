@@ -32,9 +32,11 @@ def test_says_owner_and_accounting_entity(
     address = reverse("admin:ledger_account_change", args=[account.pk])
     page = admin_client.get(address).content.decode()
 
-    shown = re.findall(r'<div class="readonly[^"]*">([^<]*)</div>', page)[-2:]
-    assert shown[0] in (owner or (str(account.merchant),))
-    assert shown[1] == f"{house.house()} · {account.kind.subject}"
+    shown = re.findall(r'<div class="readonly[^"]*">([^<]*)</div>', page)
+    assert shown[-2] in (owner or (str(account.merchant),))
+    assert not {"CR", "DR", "True", "False"} & set(shown)
+    assert {"credit", "debit", "贷", "借"} & set(shown)
+    assert shown[-1] == f"{house.house()} · {account.kind.subject}"
 
 
 def test_what_the_house_owes_belongs_to_somebody_else() -> None:
