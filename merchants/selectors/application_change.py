@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from foundation import canonical
+from foundation.models import Approval
 from merchants.models import (
     Application,
     ApplicationContact,
@@ -23,6 +24,7 @@ from merchants.models import (
     Membership,
     Merchant,
     ProductGate,
+    RiskGrade,
 )
 from merchants.models.application import TRANSITIONS
 from merchants.selectors import application as applications
@@ -33,6 +35,9 @@ CHANGEABLE: Final = frozenset(
 )
 # Papers of what has its own flow: a change neither takes them over nor asks for them.
 NOT_CARRIED: Final = frozenset({Document.Kind.BANK_CARD})
+_IN_THE_SENTENCE: Final = frozenset(
+    {"application", "application_id", "kind", "merchant_no", "state"}
+)
 PARTS: Final[Mapping[str, type[Model]]] = {
     "owners": ApplicationOwner,
     "contacts": ApplicationContact,
@@ -210,6 +215,43 @@ def _line_changes(
                 becomes += " " + _("(another number)")
             if was != becomes:
                 yield Change(f"{part}.{no}.{name}", f"{_label(model, name)} {no}", was, becomes)
+
+
+def says(approval: Approval) -> list[tuple[str, object, object]]:
+    """
+    Return what a proposal to approve a change says, (field, before, after) in words. What its own
+    sentence names already is left out: which change of which merchant.
+    """
+    before, after = approval.before, approval.after
+    names = [name for name in dict.fromkeys([*before, *after]) if name not in _IN_THE_SENTENCE]
+    return [
+        (_named(name), _worded(name, before.get(name)), _worded(name, after.get(name)))
+        for name in names
+    ]
+
+
+def _named(name: str) -> str:
+    own = {field.name for field in Application._meta.concrete_fields}
+    return _label(Application, name) if name in own else _(name.replace("_", " "))
+
+
+def _worded(name: str, value: Any) -> object:
+    """Return one value of a proposal as people read it; a paper keeps the beginning of its hash."""
+    if value is None:
+        return None
+    if name == "documents":
+        split = [line.partition(" ") for line in value]
+        return "\n".join(f"{Document.Kind(kind).label} {rest}" for kind, _space, rest in split)
+    if isinstance(value, list):
+        return "\n".join(value)
+    if name == "risk_grade" and value:
+        return str(RiskGrade(value).label)
+    if name == "products":
+        return _said(name, [code for code in str(value or "").split(", ") if code])
+    if value == "True":
+        return _("yes")
+    own = {field.name for field in Application._meta.concrete_fields}
+    return _said(name, value) if name in own else value
 
 
 def _label(model: type[Model], name: str) -> str:

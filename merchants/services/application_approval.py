@@ -162,6 +162,7 @@ ACTIONS: Final = (
         risk=Risk.HIGH,
         gains=_insiders,
         page=_page,
+        says=changes.says,
     ),
 )
 

@@ -230,3 +230,21 @@ def test_a_merchant_from_a_file_has_the_same_way_in() -> None:
     assert "It came in without an application" in text
     assert 'value="老店"' in text
     assert "Upload: business licence" in text
+
+
+class TestTheProposal:
+    def test_says_in_words_what_changes_and_shows_no_code(self, shop):
+        maker, reviewer = make.somebody(), make.somebody()
+        _application, approval = make.proposed(shop, maker, reviewer, risk_grade=2)
+        page = reverse("admin:foundation_approval_change", args=[approval.pk])
+
+        english = door(somebody("checker")).get(page).content.decode()
+        reader = make.somebody(language="zh-hans")
+        chinese = door(reader).get(page).content.decode()
+
+        for words in ("QR code payments", "business licence LICENCE.png", "medium", NEW_NAME):
+            assert words in english
+        for words in ("扫码支付", "营业执照 LICENCE.png"):
+            assert words in chinese
+        for code in ("card, qr", "LICENCE LICENCE.png", "FIRST_REVIEW", "application id"):
+            assert code not in english + chinese
