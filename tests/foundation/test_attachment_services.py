@@ -56,7 +56,7 @@ PDF = pdf()
 @pytest.fixture(autouse=True)
 def _action(monkeypatch):
     registry = registries.Registry("approval_actions")
-    registry.register("tests.paper", ApprovalAction("tests.paper", lambda one, at: None, str))
+    registry.register("tests.paper", ApprovalAction("tests.paper", lambda one, at: None, lambda one: "a paper"))
     monkeypatch.setattr(registries, "approval_actions", registry)
 
 
