@@ -56,7 +56,9 @@ PDF = pdf()
 @pytest.fixture(autouse=True)
 def _action(monkeypatch):
     registry = registries.Registry("approval_actions")
-    registry.register("tests.paper", ApprovalAction("tests.paper", lambda one, at: None, lambda one: "a paper"))
+    registry.register(
+        "tests.paper", ApprovalAction("tests.paper", lambda one, at: None, lambda one: "a paper")
+    )
     monkeypatch.setattr(registries, "approval_actions", registry)
 
 

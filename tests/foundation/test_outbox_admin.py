@@ -101,7 +101,12 @@ class TestFailing:
         assert found is not None
         assert (found.count, found.errors) == (2, {"": 1, "LookupError": 1})
 
-    def test_is_answered_by_an_index(self, db: None) -> None:
+    def test_is_answered_by_an_index(self, merchant_id: int) -> None:
+        sql.execute(
+            "INSERT INTO foundation_outbox (kind, payload, actor, request_id, merchant_id)"
+            " SELECT 'tests.waits', '{}', '', '', %s FROM generate_series(1, 2000)",
+            [merchant_id],
+        )
         sql.execute("SET LOCAL enable_seqscan = off")
         plan = sql.rows(
             "EXPLAIN SELECT min(created_at) FROM public.foundation_outbox"
