@@ -43,7 +43,7 @@ class AccountKindAdmin(ReadOnlyAdmin):
         "floor",
         "owner",
     )
-    fields = ("shown_name", "shown_subject", "side", "floor", "owner", "ends_with_merchant")
+    fields = ("shown_name", "shown_subject", "side", "floor", "owner", "ends")
     list_select_related = ("subject",)
     ordering = ("subject", "kind")
 
@@ -66,6 +66,11 @@ class AccountKindAdmin(ReadOnlyAdmin):
     def floor(self, row: AccountKind) -> bool:
         """Return whether the database keeps it at zero or above."""
         return row.never_negative
+
+    @admin.display(description=_("closed with its merchant"), boolean=True)
+    def ends(self, row: AccountKind) -> bool:
+        """Return whether accounts of the kind are closed when their merchant is."""
+        return row.ends_with_merchant
 
 
 @admin.register(Ability)
