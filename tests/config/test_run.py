@@ -135,7 +135,7 @@ class TestServe:
         assert second.wait(30) == 0
         assert urllib.request.urlopen(address + "readyz", timeout=5).status == 200
         assert run(var, "stop").returncode == 0
-        assert first.wait(5) == 0
+        assert first.wait(30) == 0
         assert processes_of(var) == []
 
     @pytest.mark.parametrize("seconds", [0.05, 0.3, 0.6, 1.0, 1.5, 2.5])
