@@ -34,6 +34,7 @@ PREVIEW_SIDE: Final = 1600
 JPEG, PNG, PDF = "image/jpeg", "image/png", "application/pdf"
 SUFFIX: Final = {JPEG: "jpg", PNG: "png", PDF: "pdf"}
 
+_RESIZED_BY_COPY: Final = frozenset({"RGB", "RGBA", "LA"})
 _BUSY: Final = threading.BoundedSemaphore(2)  # files that one process looks through at a time
 
 _PNG_HEAD: Final = b"\x89PNG\r\n\x1a\n"
@@ -142,6 +143,9 @@ def _fitting(width: int, height: int) -> tuple[int, int]:
 
 def _drawn_anew(picture: Image.Image) -> bytes:
     """Return a JPEG of what is seen, without anything else the file held."""
+    if picture.mode.startswith("I"):  # 16 bits of grey, as scanners make them
+        picture = picture.point(lambda grey: grey / 256).convert("L")
+    picture = _smaller(picture)
     picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     upright = ImageOps.exif_transpose(picture)
     seen = Image.new("RGB", upright.size, "white")
@@ -150,6 +154,23 @@ def _drawn_anew(picture: Image.Image) -> bytes:
     held = io.BytesIO()
     seen.save(held, "JPEG", quality=85)
     return held.getvalue()
+
+
+def _smaller(picture: Image.Image) -> Image.Image:
+    """
+    Return a large picture a whole number of times smaller, made band by band: Pillow copies what
+    has transparency whole before it resizes, and the largest one would cost twice its memory.
+    """
+    times = max(picture.size) // PREVIEW_SIDE
+    if times < 2 or picture.mode not in _RESIZED_BY_COPY:
+        return picture
+    (width, height), rows = picture.size, times * 64
+    found = Image.new(picture.mode, (-(-width // times), -(-height // times)))
+    found.info = picture.info  # which way up it is, and which colour is none
+    for top in range(0, height, rows):
+        band = picture.crop((0, top, width, min(top + rows, height)))
+        found.paste(band.reduce(times), (0, top // times))
+    return found
 
 
 def _jpeg_end(content: bytes) -> int:

@@ -66,9 +66,10 @@ def opened(picture: bytes) -> Image.Image:
     return Image.open(io.BytesIO(picture), formats=["JPEG"])
 
 
-def photo(format: str, side: tuple[int, int], **how: object) -> bytes:
+def photo(format: str, side: tuple[int, int], mode: str = "RGB", **how: object) -> bytes:
     held = io.BytesIO()
-    Image.new("RGB", side, "teal").save(held, format, **how)
+    colour = {"RGB": "teal", "RGBA": (0, 128, 128, 255), "I;16": 40_000}[mode]
+    Image.new(mode, side, colour).save(held, format, **how)
     return held.getvalue()
 
 
@@ -144,6 +145,18 @@ class TestPages:
         assert seen["env"] == {}
 
 
+class TestPictures:
+    @pytest.mark.parametrize(("mode", "seen"), [("RGBA", (0, 128, 128)), ("I;16", (156, 156, 156))])
+    @pytest.mark.parametrize("side", [(3300, 200), (30, 20)], ids=["reduced", "small"])
+    def test_of_every_kind_are_shown_as_they_are(self, mode, seen, side):
+        (preview,) = inspect(photo("PNG", side, mode)).previews
+
+        shown = opened(preview)
+        assert shown.size == ((1600, 97) if side[0] > 1600 else side)
+        for place in ((1, 1), (shown.width - 2, shown.height - 2)):
+            assert all(abs(a - b) < 4 for a, b in zip(shown.getpixel(place), seen, strict=True))
+
+
 class TestMemory:
     @pytest.mark.parametrize(
         ("content", "said"),
@@ -152,9 +165,12 @@ class TestMemory:
             (lambda: photo("JPEG", (7300, 5470), progressive=True, subsampling=0), "refused"),
             (lambda: photo("JPEG", (7300, 5470), subsampling=0), "taken"),
             (lambda: photo("PNG", (7300, 5470), compress_level=1), "taken"),
+            (lambda: photo("PNG", (7300, 5470), "RGBA", compress_level=1), "taken"),
+            (lambda: photo("PNG", (7300, 5470), "I;16", compress_level=1), "taken"),
         ],
-        ids=["progressive", "progressive in full colour", "ordinary", "png"],
-    )
+        ids=["progressive", "progressive in full colour", "ordinary", "png", "with transparency",
+             "16 bits of grey"],
+    )  # fmt: skip
     def test_of_the_largest_pictures_is_bounded(self, content, said):
         told = subprocess.run(
             [sys.executable, "-c", _MEASURE], input=content(), cwd=settings.BASE_DIR,
