@@ -98,7 +98,7 @@ def propose(
     maker: User,
     at: datetime,
     expires_at: datetime,
-    attachments: Sequence[attached.NewAttachment] = (),
+    attachments: Sequence[attached.NewAttachment | attached.Paper] = (),
     checkers_at_least: int = 1,
 ) -> Approval:
     """

@@ -15,6 +15,7 @@ from config.errors import DomainError, Forbidden
 from foundation import actor, sql
 from foundation.models import Approval, User
 from foundation.registries import ApprovalAction, Risk
+from foundation.services import attachment as attached
 from foundation.services.attachment import NewAttachment
 from merchants.models import Merchant, MerchantTransition
 from merchants.selectors import membership as memberships
@@ -58,6 +59,7 @@ def freeze(
     """
     reason, case = states.worded(reason, case)
     asked = states.listed(merchant_nos, most=MOST)
+    papers = attached.accept(attachments)  # looked through before anything is locked
     with transaction.atomic(durable=True):
         actor.stamp_transaction()
         locked = selectors.standing(merchant_nos=asked, lock=True)
@@ -82,7 +84,7 @@ def freeze(
             maker=maker,
             at=at,
             expires_at=at + _LASTS,
-            attachments=attachments,
+            attachments=papers,
         )
         goals = {one.merchant_id: to for one, to in moves}
         states.move(approval, goals, reason=reason, event="merchants.frozen", at=at)

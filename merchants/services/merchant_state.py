@@ -19,7 +19,7 @@ from foundation.models import Approval, User
 from foundation.registries import ApprovalAction, Risk
 from foundation.selectors.house import house_id
 from foundation.services import approval as approvals
-from foundation.services.attachment import NewAttachment
+from foundation.services.attachment import NewAttachment, Paper
 from merchants.models import Merchant
 from merchants.selectors import membership as memberships
 from merchants.selectors import merchant_moves
@@ -129,7 +129,7 @@ def freeze_list(
     maker: User,
     at: datetime,
     expires_at: datetime,
-    attachments: Sequence[NewAttachment] = (),
+    attachments: Sequence[NewAttachment | Paper] = (),
 ) -> Approval:
     """Make the proposal that holds a list of moves, word for word, in whose book it belongs."""
     entries = [entry(one, to) for one, to in moves]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import Error, connection, transaction
 
 from foundation.models import Approval, Person, User
 from foundation.services import approval as approvals
+from foundation.services import attachment as attached
+from foundation.services.attachment import NewAttachment
 from merchants.models import Membership, Merchant, MerchantTransition
 from merchants.services import merchant_emergency as emergencies
 from merchants.services import merchant_state as states
@@ -21,7 +24,7 @@ from tests.factories.merchants import MembershipFactory, MerchantFactory
 LATER = AT + timedelta(hours=2)
 
 
-def freeze(*merchants: Merchant, maker: User | None = None, at=AT, **said: str) -> Approval:
+def freeze(*merchants: Merchant, maker: User | None = None, at=AT, **said: Any) -> Approval:
     given = {"reason": "fraud seen", "case": "case 7"} | said
     return emergencies.freeze(
         merchant_nos=[one.merchant_no for one in merchants],
@@ -67,6 +70,21 @@ class TestFreezing:
         step = MerchantTransition.objects.get(merchant_id=shop.id)
         assert (step.reason, step.document, step.at) == ("fraud seen", "case 7", AT)
         assert emergencies.confirm_by(approval) == AT + timedelta(hours=24)
+
+    def test_looks_through_the_papers_before_it_locks_and_once(self, monkeypatch):
+        """That takes seconds, in which nobody who pays one of the merchants should wait."""
+        did: list[str] = []
+        real = emergencies.selectors.standing
+        monkeypatch.setattr(attached, "_look_through", lambda paper: did.append(paper.name))
+        monkeypatch.setattr(
+            emergencies.selectors, "standing",
+            lambda **asked: did.append("locks") or real(**asked),
+        )  # fmt: skip
+
+        approval = freeze(MerchantFactory(), attachments=[NewAttachment("a.pdf", b"%PDF-")])
+
+        assert did == ["a.pdf", "locks"]
+        assert [paper["name"] for paper in approval.attachments] == ["a.pdf"]
 
     def test_confirmed_it_is_a_freeze_as_any_other(self):
         shop = MerchantFactory()
