@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from uuid import UUID
 
 from foundation import canonical
+from foundation.models import User
 from foundation.selectors.house import house_id as house_id
 from merchants.models import (
     Application,
@@ -62,6 +64,19 @@ def whole(application: Application) -> Whole:
     if application.kind == Application.Kind.OPENING:
         return found
     return replace(found, before=_in_force(application))
+
+
+def is_contact(application: Application, persons: Iterable[UUID]) -> bool:
+    """
+    Return whether the application names an e-mail address of one of these persons, under any of
+    his accounts: he would be invited, or be told, as one of the merchant's own.
+    """
+    mine = ApplicationContact.objects.filter(
+        merchant_id=application.merchant_id, application=application
+    )
+    named = {email.strip().casefold() for email in mine.values_list("email", flat=True)}
+    theirs = User.objects.filter(person_id__in=list(persons)).values_list("email", flat=True)
+    return not named.isdisjoint({email.strip().casefold() for email in theirs} - {""})
 
 
 def _parts(application: Application) -> Whole:

@@ -74,12 +74,17 @@ def lock(application_id: int) -> Application:
 
 def require_no_hand(application: Application, *persons: UUID) -> None:
     """
-    Raise HadAHand if one of them entered, changed or brought the application, or acts for the
-    merchant that it changes. Rule: APP-5, APP-20.
+    Raise HadAHand if one of them entered, changed or brought the application, is a contact that it
+    names, or acts for the merchant that it changes. Rule: APP-5, APP-20, APP-21.
     """
     if set(persons) & set(application.makers):
         raise HadAHand(
             _("You had a hand in application %(number)s; another person must review it.")
+            % {"number": application.number}
+        )
+    if applications.is_contact(application, persons):
+        raise HadAHand(
+            _("Application %(number)s names you as a contact; another person must review it.")
             % {"number": application.number}
         )
     if application.concerns_id is not None and {

@@ -75,6 +75,14 @@ class TestFirstReview:
             with pytest.raises(HadAHand):
                 reviews.begin(application_id=application.id, reviewer=person, at=AT)
 
+    def test_is_not_done_by_who_is_a_contact_of_the_applicant(self, maker):
+        application = factory.submitted(maker)
+        owner = somebody(email=str(factory.CONTACT["email"]).upper())
+
+        for person in (owner, somebody(person=owner.person, email="other@example.com")):
+            with pytest.raises(HadAHand):
+                reviews.begin(application_id=application.id, reviewer=person, at=AT)
+
     def test_returns_with_comments_which_the_maker_sees_and_answers(self, maker, reviewer):
         application = in_review(maker, reviewer)
 
@@ -206,6 +214,15 @@ class TestApproval:
             with pytest.raises(approvals.SelfApprovalForbidden):
                 decide(approval, person)
         assert not Merchant.objects.filter(kind="MERCHANT").exists()
+
+    def test_is_not_by_who_is_a_contact_of_the_applicant(self, maker, reviewer):
+        approval = proposed(in_review(maker, reviewer), reviewer)
+
+        with pytest.raises(HadAHand):
+            decide(approval, somebody(email=factory.CONTACT["email"]))
+
+        approval.refresh_from_db()
+        assert approval.state == "PROPOSED"
 
     def test_is_refused_when_the_licence_has_run_out_meanwhile(self, maker, reviewer, checker):
         until = (AT + timedelta(days=2)).date()
