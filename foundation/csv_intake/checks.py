@@ -28,6 +28,9 @@ IGNORED: Final = (
     r"\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3"
     r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+# A number has one way to be written: no full-width digits and letters, no runs of spaces or other
+# spaces than the ordinary one, and its accents are composed (NFC).
+OTHER_FORM: Final = r"[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u00a0\u2000-\u200a\u202f\u3000]|  "
 SPACES: Final = r"[ \u00a0\u2000-\u200a\u202f\u3000]"
 _PLAIN: Final = "^[!-~]*$"  # visible ASCII: neither unseen nor a space
 _LEAP_DAY: Final = "(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26]))-02-29"
@@ -97,10 +100,11 @@ def text(column: str, longest: int, *, required: bool = True) -> Rule:
 
 
 def code(column: str, longest: int = 64, *, required: bool = True) -> Rule:
-    """Check a number or code that rows and people refer to: text that shows all it consists of."""
+    """Check a number or code that rows and people refer to: what looks the same is the same."""
     rule = text(column, longest, required=required)
     ignored = Check("control_character", f"s.{column} ~ '{IGNORED}'")
-    return replace(rule, checks=(*rule.checks, ignored))
+    other = f"s.{column} ~ '{OTHER_FORM}' OR s.{column} IS NOT NFC NORMALIZED"
+    return replace(rule, checks=(*rule.checks, ignored, Check("other_form", other)))
 
 
 def matching(

@@ -46,6 +46,10 @@ REASONS: Final[dict[str, str | Promise]] = {
     "too_long": _("The value has more than %(detail)s characters."),
     "control_character": _("The value holds a character that cannot be seen."),
     "surrounding_space": _("The value begins or ends with a space."),
+    "other_form": _(
+        "Not the plain form of a number: full-width digits or letters, accents apart from their"
+        " letter, or unusual spaces."
+    ),
     "amount_malformed": _("Not an amount: up to 14 digits, then a point and decimals if any."),
     "amount_zero": _("The amount must be larger than zero."),
     "too_many_decimals": _("More decimals than the currency has."),

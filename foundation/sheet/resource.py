@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,6 +24,7 @@ from foundation.sheet.reading import Table
 MOST_FAULTS: Final = 1_000  # every fault is counted, this many are listed
 _UNSEEN: Final = re.compile(checks.UNSEEN)
 _IGNORED: Final = re.compile(checks.IGNORED)
+_OTHER_FORM: Final = re.compile(checks.OTHER_FORM)
 _EDGES: Final = re.compile(f"^{checks.SPACES}|{checks.SPACES}$")
 
 
@@ -117,6 +119,8 @@ def words(longest: int, *, required: bool = True, code: bool = False) -> Checked
             raise DomainError(str(REASONS["control_character"]))
         if _EDGES.search(text):
             raise DomainError(str(REASONS["surrounding_space"]))
+        if code and (_OTHER_FORM.search(text) or not unicodedata.is_normalized("NFC", text)):
+            raise DomainError(str(REASONS["other_form"]))
         return text
 
     return Checked(read)

@@ -201,6 +201,9 @@ class TestText:
     def test_names_may_join_letters(self) -> None:
         assert reasons(csv_intake.text("name", 64), ["می\u200cخواهم"]) == [""]
 
+    def test_names_may_be_written_in_full_width(self) -> None:
+        assert reasons(csv_intake.text("name", 64), ["ＡＢ１２店"]) == [""]
+
     def test_the_worked_table(self) -> None:
         worked = [
             ("P-1", ""),
@@ -216,6 +219,13 @@ class TestText:
             ("a\u200bb", "control_character"),
             ("\ufeffa", "control_character"),
             *((f"P1{unseen}", "control_character") for unseen in UNSEEN_IN_NUMBERS),
+            ("订单（1）", ""),
+            ("P１", "other_form"),
+            ("ｐ1", "other_form"),
+            ("P\u00a01", "other_form"),
+            ("P  1", "other_form"),
+            ("caf\u00e9", ""),
+            ("cafe\u0301", "other_form"),
             ("x" * 64, ""),
             ("账" * 64, ""),
             ("x" * 65, "too_long"),

@@ -180,3 +180,12 @@ class TestWriting:
             text = file.read().decode("utf-8-sig", "surrogatepass")
 
         assert list(csv.reader(io.StringIO(text, newline="")))[1:] == wanted
+
+
+class TestWords:
+    @pytest.mark.parametrize("other", ["P１", "P\u00a01", "P  1", "cafe\u0301", "P\u200d1"])
+    def test_a_number_has_one_form_and_a_name_may_have_any(self, other: str) -> None:
+        with pytest.raises(ValueError, match=r"\S"):
+            sheet.words(64, code=True).clean(other)
+
+        assert sheet.words(64).clean(other) == other
