@@ -22,7 +22,7 @@ class SignInAdmin(KeysetAdmin):
         "signed_in_at", "last_seen_at", "ended",
     )  # fmt: skip
     list_select_related = ("user",)
-    hidden = ("session_key",)
+    hidden = ("session_key", "device_key")
     list_filter = (
         filters.choices(
             "state",

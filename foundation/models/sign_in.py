@@ -11,13 +11,17 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from foundation import crypto
+
 
 class SignIn(models.Model):
     """
     One session of one account. What was found at its beginning never changes (a trigger).
 
     Belongs to no merchant: an account may act for several. `device_hash` is of a random cookie and
-    the account, so it ties nobody's devices together.
+    the account, so it ties nobody's devices together; `device_key` is a keyed hash of the cookie
+    alone, by which the link finder sees that two accounts came from one browser (SIG-18). Sign-ins
+    of before it was kept have none.
     """
 
     class Door(models.TextChoices):
@@ -37,6 +41,7 @@ class SignIn(models.Model):
     door = models.CharField(_("door"), max_length=6, choices=Door)
     session_key = models.CharField(max_length=40)
     device_hash = models.BinaryField(max_length=32)
+    device_key = models.BinaryField(max_length=32, null=True)
     device = models.CharField(pgettext_lazy("computer", "device"), max_length=100)
     address = models.CharField(_("network address"), max_length=45)
     network = models.CharField(_("network"), max_length=43)
@@ -55,6 +60,14 @@ class SignIn(models.Model):
         indexes = [
             models.Index(fields=["user", "-signed_in_at"], name="sign_in_of_user"),
             models.Index(fields=["session_key"], name="sign_in_session"),
+            models.Index(
+                fields=["door", "network", "user", "signed_in_at"], name="sign_in_network"
+            ),
+            models.Index(
+                fields=["door", "device_key", "user", "signed_in_at"],
+                condition=Q(device_key__isnull=False),
+                name="sign_in_device",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -71,3 +84,8 @@ class SignIn(models.Model):
     def device_hash_of(user_id: uuid.UUID, device_token: str) -> bytes:
         """Return what is stored of a browser's cookie, for this account alone."""
         return hashlib.sha256(user_id.bytes + device_token.encode()).digest()
+
+    @staticmethod
+    def device_key_of(device_token: str) -> bytes:
+        """Return what is stored of a browser's cookie, the same for every account: a keyed hash."""
+        return crypto.lookup_hash(f"device:{device_token}")

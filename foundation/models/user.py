@@ -7,6 +7,7 @@ import uuid
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -61,7 +62,8 @@ class User(AbstractUser):
         ]
         constraints = [models.UniqueConstraint(fields=["id", "person"], name="user_with_person")]
         indexes = [
-            models.Index(fields=["username"], condition=Q(is_staff=True), name="user_of_staff")
+            models.Index(fields=["username"], condition=Q(is_staff=True), name="user_of_staff"),
+            models.Index(Upper("email"), name="user_email"),
         ]
 
     def save(self, *args: object, **kwargs: object) -> None:

@@ -44,7 +44,7 @@ def open_session(
     """
     Record that an account was signed in; a new device or place is told to its owner by e-mail.
 
-    `factor` is the kind of the second step, "" for none. Rule: SIG-7, SIG-8.
+    `factor` is the kind of the second step, "" for none. Rule: SIG-7, SIG-8, SIG-18.
     """
     device_hash = SignIn.device_hash_of(user.pk, arrival.device_token)
     network = network_of(arrival.address)
@@ -56,6 +56,7 @@ def open_session(
             door=arrival.door,
             session_key=session_key,
             device_hash=device_hash,
+            device_key=SignIn.device_key_of(arrival.device_token),
             device=device_of(arrival.agent),
             address=arrival.address[:45],
             network=network,

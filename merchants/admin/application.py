@@ -25,7 +25,7 @@ from foundation.admin.keyset import KeysetAdmin, Search
 from foundation.admin.waiting import changes as proposed_changes
 from foundation.models import Approval, User
 from merchants.admin import application_fields as fields
-from merchants.admin import application_form
+from merchants.admin import application_form, link
 from merchants.models import (
     Application,
     ApplicationComment,
@@ -221,6 +221,7 @@ def _context(request: HttpRequest, application: Application) -> dict[str, Any]:
         "evidence": application.evidence.first(),
         "grade": selectors.grade(application),
         **_agent(application),
+        **link.of_application(request, application, clock.now()),
         "grades": RiskGrade.choices,
         "proposal": proposal if waits else None,
         "form_url": reverse("admin:application_form", args=[application.pk])

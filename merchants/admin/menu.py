@@ -21,6 +21,7 @@ def fill() -> None:
         confirmation,
         document,
         invitation,
+        link,
         membership,
         merchant,
         merchant_contact,
@@ -39,6 +40,7 @@ def fill() -> None:
     agent_propose.fill()
     application.fill()
     application_people.fill()
+    link.fill()
     merchant_state.fill()
     merchant_emergency.fill()
     merchant_import.fill()

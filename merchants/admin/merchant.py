@@ -18,6 +18,7 @@ from merchants.admin import (
     agent,
     agent_propose,
     application_change,
+    link,
     merchant_emergency,
     merchant_state,
     paper,
@@ -122,5 +123,8 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
             request, row.merchant_no, lambda label: contracts.opens_list(label, modules)
         )
         if row.kind == Merchant.Kind.MERCHANT:
-            found[:0] = related.page(request, "settlement_closing", row.pk, _("Closing"))
+            found[:0] = [
+                *related.page(request, "settlement_closing", row.pk, _("Closing")),
+                *related.page(request, link.PAGE, row.pk, _("Links with others")),
+            ]
         return [*application_change.links(request, row), *found]

@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -118,7 +119,8 @@ class ApplicationContact(Fact):
                 fields=["phone_hash"],
                 condition=Q(phone_hash__isnull=False),
                 name="application_contact_phone",
-            )
+            ),
+            models.Index(Upper("email"), condition=~Q(email=""), name="application_contact_email"),
         ]
 
     def __str__(self) -> str:

@@ -47,6 +47,7 @@ class Membership(Fact):
         db_table = "merchants_membership"
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
+        permissions = [("view_link", _("Can see who shares persons, browsers and networks"))]
         constraints = [
             models.UniqueConstraint(fields=["merchant", "user"], name="membership_once"),
             models.CheckConstraint(

@@ -1,4 +1,4 @@
-"""Who else is behind it: the same registration, owner, account or phone elsewhere (S4-02)."""
+"""Who else is behind it: the same registration, owner, account, phone or e-mail (S4-02)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Upper
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -28,7 +29,7 @@ class Twin:
 
 def twins(of: Whole) -> list[Twin]:
     """Return everything this application shares with others, bounded. Rule: APP-13."""
-    return [*_registration(of), *_account(of), *_owners(of), *_phones(of)]
+    return [*_registration(of), *_account(of), *_owners(of), *_phones(of), *_emails(of)]
 
 
 def _registration(of: Whole) -> Iterator[Twin]:
@@ -75,6 +76,18 @@ def _phones(of: Whole) -> Iterator[Twin]:
         others = _others(of, same, "application__").select_related("application")
         for other in others.defer("phone").order_by("-id")[:MOST]:
             yield Twin(_("phone"), contact.phone_masked, other.application)
+
+
+def _emails(of: Whole) -> Iterator[Twin]:
+    for contact in of.contacts:
+        if not contact.email:
+            continue
+        same = ApplicationContact.objects.alias(address=Upper("email")).filter(
+            ~Q(email=""), address=contact.email.upper()
+        )
+        others = _others(of, same, "application__").select_related("application")
+        for other in others.defer("phone").order_by("-id")[:MOST]:
+            yield Twin(_("e-mail"), contact.email, other.application)
 
 
 def _own(of: Whole) -> int:

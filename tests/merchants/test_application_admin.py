@@ -187,7 +187,7 @@ class TestTheReview:
         page = door(somebody("reviewer")).get(page_of(first))
 
         found = {(str(twin.shared), twin.other) for twin, _url in page.context["twins"]}
-        shared = ("registration number", "bank account", "owner", "phone")
+        shared = ("registration number", "bank account", "owner", "phone", "e-mail")
         assert found == {(what, second) for what in shared}
 
     def test_reads_as_much_whatever_there_is(self, operator):
