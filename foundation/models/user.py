@@ -12,6 +12,23 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 
+def mailbox(address: str) -> str:
+    """
+    Return in one form where the mail of an address lands: case makes no other mailbox, nor does
+    what stands behind a + (RFC 5233), by which one person has as many addresses as he likes.
+    """
+    local, at, host = address.strip().casefold().rpartition("@")
+    return f"{local.partition('+')[0] or local}{at}{host}"
+
+
+def of_mailbox(address: str) -> Q:
+    """Return the condition on accounts whose mail lands where that of this address does."""
+    one = mailbox(address)
+    local, _at, host = one.rpartition("@")
+    tagged = Q(email__istartswith=f"{local}+", email__iendswith=f"@{host}")
+    return Q(email__iexact=one) | tagged if local else Q(email__iexact=one)
+
+
 class Person(models.Model):
     """
     One human being. All accounts of the same human share it, and maker and checker are compared by
@@ -69,7 +86,7 @@ class User(AbstractUser):
     def save(self, *args: object, **kwargs: object) -> None:
         """
         Give a new account its person: the one that was named, else the one of the accounts with the
-        same e-mail address, else one of its own. Rule: AP-3 (docs/rules/approvals.md).
+        same mailbox, else one of its own. Rule: AP-3 (docs/rules/approvals.md).
         """
         if self._state.adding and self.person_id is None:
             self.person = self._known_person() or Person.objects.create(
@@ -82,6 +99,6 @@ class User(AbstractUser):
         address = self.email.strip()
         if not address:
             return None
-        others = User.objects.filter(email__iexact=address).select_related("person")
+        others = User.objects.filter(of_mailbox(address)).select_related("person")
         first = others.order_by("date_joined", "id").first()
         return None if first is None else first.person

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from config.errors import DomainError, Forbidden, Malformed, NotFound
 from foundation import actor, roles
 from foundation.models import Approval, ApprovalDecision, SignIn, User
+from foundation.models.user import of_mailbox
 from foundation.registries import ApprovalAction, Risk
 from foundation.selectors import staff_account as selectors
 from foundation.selectors import staff_role as staff_roles
@@ -80,7 +81,7 @@ def propose_new(
     Who reads the mail of the address already (an account at a merchant's) stays the same person.
     Raises: StaffAccountRefused, OwnAccount, AlreadyProposed. Rule: ROL-9, AP-1, AP-3.
     """
-    name, email = name.strip(), email.strip()
+    name, email = " ".join(name.split()), email.strip()
     chosen = _require_roles(role_names)
     _require_identity(username, name, email, language)
     known = _same_address(email)
@@ -284,14 +285,17 @@ def _require_identity(username: str, name: str, email: str, language: str) -> No
         raise StaffAccountRefused(told, field="username")
     if User.objects.filter(username__iexact=username).exists():
         raise StaffAccountRefused(_("There is an account of this name."), field="username")
-    if not name or len(name) > MOST_NAME or "\0" in name:
+    if not name.isprintable():  # what turns the direction of letters makes another's name
+        told = _("The text holds a character that cannot be stored.")
+        raise StaffAccountRefused(told, field="name")
+    if not name or len(name) > MOST_NAME:
         told = _("Between 1 and %(most)s characters.") % {"most": MOST_NAME}
         raise StaffAccountRefused(told, field="name")
     try:
         validate_email(email)
     except ValidationError as wrong:
         raise StaffAccountRefused(_("This is no e-mail address."), field="email") from wrong
-    if User.objects.filter(email__iexact=email, is_staff=True).exists():
+    if User.objects.filter(of_mailbox(email), is_staff=True).exists():
         told = _("There is an account of staff with this e-mail address.")
         raise StaffAccountRefused(told, field="email")
     if language not in dict(settings.LANGUAGES):
@@ -329,8 +333,8 @@ def _require_hands_off(approval: Approval, user: User) -> None:
 
 
 def _same_address(email: str) -> User | None:
-    """Return the first account of an address: a new one is of the same person (AP-3)."""
-    found = User.objects.filter(email__iexact=email).order_by("date_joined", "id")
+    """Return the first account of a mailbox: a new one is of the same person (AP-3)."""
+    found = User.objects.filter(of_mailbox(email)).order_by("date_joined", "id")
     return found.first()
 
 

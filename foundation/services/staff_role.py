@@ -129,7 +129,10 @@ def _apply(approval: Approval, at: datetime) -> None:
 def _require_sound(after: dict[str, Any]) -> None:
     """Refuse what no role can be: empty, of unknown rights, proposing and deciding at once."""
     for field, most in (("name", MOST_NAME), ("purpose", MOST_PURPOSE)):
-        if not 1 <= len(after[field]) <= most or "\0" in after[field]:
+        if not after[field].isprintable():
+            told = _("The text holds a character that cannot be stored.")
+            raise StaffRoleRefused(told, field=field)
+        if not 1 <= len(after[field]) <= most:
             told = _("Between 1 and %(most)s characters.") % {"most": most}
             raise StaffRoleRefused(told, field=field)
     if not after["rights"] or not set(after["rights"]) <= set(selectors.known_rights()):

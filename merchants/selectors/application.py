@@ -10,6 +10,7 @@ from uuid import UUID
 
 from foundation import canonical
 from foundation.models import User
+from foundation.models.user import mailbox
 from foundation.selectors.house import house_id as house_id
 from merchants.models import (
     Application,
@@ -68,15 +69,15 @@ def whole(application: Application) -> Whole:
 
 def is_contact(application: Application, persons: Iterable[UUID]) -> bool:
     """
-    Return whether the application names an e-mail address of one of these persons, under any of
-    his accounts: he would be invited, or be told, as one of the merchant's own.
+    Return whether the application names a mailbox of one of these persons, under any of his
+    accounts: he would be invited, or be told, as one of the merchant's own.
     """
     mine = ApplicationContact.objects.filter(
         merchant_id=application.merchant_id, application=application
     )
-    named = {email.strip().casefold() for email in mine.values_list("email", flat=True)}
+    named = {mailbox(email) for email in mine.values_list("email", flat=True)}
     theirs = User.objects.filter(person_id__in=list(persons)).values_list("email", flat=True)
-    return not named.isdisjoint({email.strip().casefold() for email in theirs} - {""})
+    return not named.isdisjoint({mailbox(email) for email in theirs} - {""})
 
 
 def _parts(application: Application) -> Whole:

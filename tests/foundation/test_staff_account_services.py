@@ -62,6 +62,8 @@ class TestANewColleague:
 
         with pytest.raises(staff_accounts.OwnAccount):
             colleague_proposed(ann, email="Ann@shop.example")
+        with pytest.raises(staff_accounts.OwnAccount):
+            colleague_proposed(ann, email="ann+dan@shop.example")
         with pytest.raises(approvals.CheckerGains):
             approve(colleague_proposed(ann, email="bo@shop.example"), bo)
 
@@ -93,6 +95,8 @@ class TestANewColleague:
             ("name", "x" * 151),
             ("email", "dan"),
             ("email", "bo@example.com"),
+            ("email", "BO+dan@Example.com"),
+            ("name", "Dan\u202eiL"),
             ("language", "xx"),
             ("role_names", []),
             ("role_names", ["king"]),

@@ -106,6 +106,7 @@ class TestARole:
         [
             ("name", ""),
             ("name", "x" * 51),
+            ("name", "night\u200b desk"),
             ("name", "a\0"),
             ("name", "CHECKER"),
             ("purpose", " "),
