@@ -145,13 +145,21 @@ CREATE OR REPLACE TRIGGER step_approved AFTER INSERT ON public.merchants_agent_s
 REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
 EXECUTE FUNCTION public.merchants_agent_step_guard();
 
--- A step that is written is taken: none lies in store for later.
+-- A step that is written is taken: none lies in store for later. One without a proposal is an
+-- operator's act: it commits only with the line of it in the audit trail, which stays.
 CREATE OR REPLACE FUNCTION public.merchants_agent_step_taken() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM public.merchants_agent a
       WHERE a.id = NEW.agent_id AND a.steps >= NEW.sequence) THEN
     RAISE EXCEPTION 'agent_illegal_step: agent % did not take its step', NEW.agent_id
+      USING ERRCODE = 'restrict_violation';
+  END IF;
+  IF NEW.approval_id IS NULL AND NOT EXISTS (
+      SELECT FROM public.foundation_audit_event e
+       WHERE e.occurred_at >= transaction_timestamp() AND e.action = 'agents.import'
+         AND e.actor = NEW.actor AND (e.after ->> 'new')::bigint > 0) THEN
+    RAISE EXCEPTION 'agent_not_audited: agent % came by no proposal and by no file', NEW.agent_id
       USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN NULL;

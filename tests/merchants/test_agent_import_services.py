@@ -9,16 +9,18 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from foundation import actor, sql
 from foundation.csv_intake import FileRefused, Source
 from foundation.exchange import Source as Upload
 from foundation.models import Approval, AuditEvent
+from foundation.services import audit
 from foundation.sheet import Table
 from merchants.models import Agent, AgentStep, Merchant, MerchantAgent
 from merchants.selectors import agent as selectors
-from merchants.services import agent_import, agent_sheet, merchant_import, merchant_sheet
+from merchants.services import agent_import, agent_sheet, house, merchant_import, merchant_sheet
 from tests.factories import agent as make
 from tests.factories.approval import approve
 from tests.factories.foundation import UserFactory
@@ -222,3 +224,37 @@ def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> Table:
 
 def _source() -> Upload:
     return Upload(import_id=1, file_name="list.csv", sha256="0" * 64)
+
+
+def _add_raw(number: str) -> None:
+    """Add an agent like another one by SQL alone, as an operator's file does, and commit it."""
+    columns = "kind, contact_name, contact_email, state"
+    sql.execute(
+        f"INSERT INTO merchants_agent (number, name, {columns}, steps, created_at)"
+        f" SELECT %s, 'raw', {columns}, 1, now() FROM merchants_agent LIMIT 1",
+        [number],
+    )
+    sql.execute(
+        f"INSERT INTO merchants_agent_step (agent_id, sequence, name, {columns}, from_at, actor,"
+        f" request_id) SELECT id, 1, 'raw', {columns}, created_at, 'import_agents', ''"
+        " FROM merchants_agent WHERE number = %s",
+        [number],
+    )
+    sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+class TestAnAgentWithoutAProposal:
+    def test_comes_only_with_its_line_in_the_audit_trail(self):
+        make.agent()
+
+        with pytest.raises(DatabaseError, match="agent_not_audited"), transaction.atomic():
+            _add_raw("RAW")
+
+        with actor.acting("import_agents"):
+            audit.record(
+                merchant_id=house.house().id, action="agents.import", object_kind="file",
+                object_id="x", after={"name": "a.csv", "rows": 1, "new": 1},
+            )  # fmt: skip
+        _add_raw("RAW")
+
+        assert Agent.objects.filter(number="RAW").exists()

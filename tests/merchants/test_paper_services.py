@@ -10,7 +10,9 @@ from django.db import DatabaseError, transaction
 from foundation import sql
 from merchants.models import Paper
 from merchants.models.paper import LONG_TERM, REVIEW_YEARS, RULES, Kind, Stage, stage_of
+from merchants.services import paper as paper_service
 from tests.factories import application as factory
+from tests.factories import application_change as changes
 from tests.factories import paper as papers
 from tests.factories.application import AT
 
@@ -181,3 +183,27 @@ class TestTheDatabase:
         self.refused("paper_notice_untrue", insert, "OVER", 0, "2026-05-01", merchant.id)
         self.refused("paper_notice_untrue", insert, "DAYS_7", 1, "2026-05-01", merchant.id)
         self.refused("paper_notice_stage|untrue", insert, "NEVER", 0, "2026-05-01", merchant.id)
+
+
+@pytest.mark.django_db
+class TestAnApproval:
+    @pytest.fixture(autouse=True)
+    def _forgets_the_papers(self, monkeypatch):
+        self.shop = changes.merchant()
+        monkeypatch.setattr(paper_service, "take_up", lambda *_args, **_names: 0)
+
+    def test_takes_up_the_papers_or_is_refused(self):
+        papers.approved()
+
+        self._is_refused()
+
+    def test_of_a_change_does_so_too(self):
+        _application, approval = changes.proposed(self.shop, changes.somebody(), changes.somebody())
+        changes.decide(approval, changes.somebody())
+
+        self._is_refused()
+
+    def _is_refused(self):
+        with pytest.raises(DatabaseError, match="paper_left_out"), transaction.atomic():
+            sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        transaction.set_rollback(True)
