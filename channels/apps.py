@@ -12,7 +12,12 @@ class ChannelsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the words of refusals, and the invariant that refunds fit their payment."""
-        from channels.selectors import fact_invariants, fact_number, invariants
+        from channels.selectors import (
+            fact_invariants,
+            fact_number,
+            intake_invariants,
+            invariants,
+        )
         from channels.services import bank_card
         from foundation import csv_intake
         from foundation.registries import (
@@ -42,6 +47,7 @@ class ChannelsConfig(AppConfig):
         invariant_checks.register("C1", fact_invariants.taken_in_is_booked)
         invariant_checks.register("C2", fact_invariants.priced_by_the_version_in_force)
         invariant_checks.register("C3", fact_invariants.booked_as_priced)
+        invariant_checks.register("C4", intake_invariants.kept_as_taken_in)
         append_only_tables.register(
             "channels",
             (

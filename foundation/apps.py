@@ -18,9 +18,11 @@ class FoundationConfig(AppConfig):
         import foundation.task_signals  # noqa: F401
         from foundation import csv_intake, guards, sheet
         from foundation.admin import menu
-        from foundation.registries import append_only_tables, approval_actions
+        from foundation.registries import append_only_tables, approval_actions, invariant_checks
+        from foundation.selectors import invariants
         from foundation.services import (
             approval_policy,
+            approval_proof,
             delegation,
             mfa_reset,
             staff_account,
@@ -41,4 +43,7 @@ class FoundationConfig(AppConfig):
         )
         for noun in (approval_policy, delegation, mfa_reset, staff_account, staff_role):
             approval_actions.register(noun.ACTION, noun.APPROVAL_ACTION)
+        invariant_checks.register("A1", approval_proof.standing_proposals)
+        invariant_checks.register("H1", invariants.unbroken_history)
+        invariant_checks.register("K1", invariants.held_keys)
         post_migrate.connect(guards.keep_merchants, sender=self)

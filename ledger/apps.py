@@ -23,7 +23,7 @@ class LedgerConfig(AppConfig):
             money_holders,
             sent_lists,
         )
-        from ledger.selectors import balance, guard_invariants, invariants
+        from ledger.selectors import balance, entry_invariants, guard_invariants, invariants
         from ledger.services import account
 
         money_holders.register("ledger", balance.ever_had_money)
@@ -39,6 +39,7 @@ class LedgerConfig(AppConfig):
         invariant_checks.register("I5", invariants.single_causes)
         invariant_checks.register("I6", invariants.resolved_holds)
         invariant_checks.register("L1", invariants.closed_accounts)
+        invariant_checks.register("L2", entry_invariants.booked_as_kept)
         cause_names.register("reversal", pgettext_lazy("cause", "reversal"))
         menu_entries.register(
             "portal.statement",

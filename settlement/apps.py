@@ -13,7 +13,7 @@ class SettlementConfig(AppConfig):
     def ready(self) -> None:
         """Listen to what lower floors announce, and offer what `verify` asks of settling."""
         from foundation import registries
-        from settlement.selectors import cause_number, invariants
+        from settlement.selectors import cause_number, due_invariants, invariants, step_invariants
         from settlement.selectors import payout_invariants as payouts
         from settlement.services import (
             payout_channel,
@@ -29,6 +29,8 @@ class SettlementConfig(AppConfig):
         registries.invariant_checks.register("S1", invariants.explained_pending)
         registries.invariant_checks.register("S2", invariants.bounded_positions)
         registries.invariant_checks.register("S3", invariants.known_exposures)
+        registries.invariant_checks.register("S4", due_invariants.dated_as_booked)
+        registries.invariant_checks.register("P5", step_invariants.kept_as_stepped)
         for name, check in payouts.CHECKS.items():
             registries.invariant_checks.register(name, check)
         registries.append_only_tables.register(

@@ -14,7 +14,11 @@ from foundation.money import Money
 
 
 class Intake(models.Model):
-    """One file or API call that brought facts in. `sha256` is of the content as it came."""
+    """
+    One file or API call that brought facts in. `sha256` is of the content as it came.
+
+    `zone` and `cut_off` gave its facts their business dates; a later change leaves those alone.
+    """
 
     class Kind(models.TextChoices):
         PAYMENT = "PAYMENT", _("payments")
@@ -27,6 +31,8 @@ class Intake(models.Model):
     stored = models.BigIntegerField(_("stored"))
     received_at = models.DateTimeField(_("received at"))
     actor = models.CharField(_("actor"), max_length=100)
+    zone = models.CharField(_("zone"), max_length=64)
+    cut_off = models.TimeField(_("cut-off"))
 
     class Meta:
         db_table = "channels_intake"

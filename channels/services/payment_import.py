@@ -109,11 +109,7 @@ def store(
     if known == staged.rows:
         return 0
     code.make_missing(staged, at=at)
-    intake_id = sql.rows(
-        "INSERT INTO channels_intake (kind, name, sha256, rows, stored, received_at, actor)"
-        " VALUES ('PAYMENT', %s, %s, %s, %s, %s, %s) RETURNING id",
-        [name[:255], staged.sha256, staged.rows, staged.rows - known, at, actor.current().name],
-    )[0]["id"]
+    intake_id = _intake(staged, name, staged.rows - known, at)
     statement = sql.load("channels", "payment_store").format(
         table=staged.table,
         amount_minor=csv_intake.amount_minor("amount"),
@@ -137,6 +133,25 @@ def store(
     if new + known != staged.rows:  # somebody stored some of them while we did
         _refuse_conflicts(staged)
     return new
+
+
+def _intake(staged: Staged, name: str, stored: int, at: datetime) -> int:
+    """Note what brings the payments in, and by which zone and cut-off they get their dates."""
+    found = sql.rows(
+        "INSERT INTO channels_intake (kind, name, sha256, rows, stored, received_at, actor, zone,"
+        " cut_off) VALUES ('PAYMENT', %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+        [
+            name[:255],
+            staged.sha256,
+            staged.rows,
+            stored,
+            at,
+            actor.current().name,
+            settings.TIME_ZONE,
+            settings.CUT_OFF,
+        ],
+    )
+    return int(found[0]["id"])
 
 
 def _refuse_bad(staged: Staged, within: Collection[int] | None) -> None:

@@ -85,12 +85,21 @@ def _store(staged: Staged, *, name: str, at: datetime) -> int:
     sql.execute(_with_parts("refund_over"))
     csv_intake.raise_if_bad(staged)
     intake_id = sql.rows(
-        "INSERT INTO channels_intake (kind, name, sha256, rows, stored, received_at, actor)"
-        " SELECT 'REFUND', %s, %s, %s, count(*) FILTER (WHERE k.id IS NULL), %s, %s"
+        "INSERT INTO channels_intake (kind, name, sha256, rows, stored, received_at, actor, zone,"
+        " cut_off) SELECT 'REFUND', %s, %s, %s, count(*) FILTER (WHERE k.id IS NULL), %s, %s,"
+        "    %s, %s::time"
         f"  FROM {staged.table} s {_FOUND} LEFT JOIN channels_refund k"
         "    ON k.refund_no = s.refund_no AND k.merchant_id = f.merchant_id"
         " HAVING count(*) FILTER (WHERE k.id IS NULL) > 0 RETURNING id",
-        [name[:255], staged.sha256, staged.rows, at, actor.current().name],
+        [
+            name[:255],
+            staged.sha256,
+            staged.rows,
+            at,
+            actor.current().name,
+            settings.TIME_ZONE,
+            settings.CUT_OFF,
+        ],
     )
     if not intake_id:
         return 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from foundation import sql
 from foundation.registries import Finding, append_only_tables
+from ledger import chart
 from ledger.selectors.invariants import findings
 
 # Every trigger is there, is on and calls the function it was made for; every key and check is there
@@ -168,6 +170,28 @@ SELECT NULL, '', c.relname || ' ' || t.tgname, 'on', 'off'
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
  WHERE c.relnamespace = 'public'::regnamespace AND t.tgenabled NOT IN ('O', 'A')"""
 
+# The law itself: the cells and kinds are those of the chart, no more and no less.
+_CELLS: Final = """
+SELECT NULL::bigint AS merchant_id, '' AS currency,
+       concat_ws(' ', 'ability', w.account_kind, w.operation, w.side) AS subject,
+       CASE WHEN w.shipped THEN 'as it ships' ELSE 'not there' END AS expected,
+       CASE WHEN w.shipped THEN 'missing or changed' ELSE 'there' END AS found
+  FROM (SELECT account_kind, operation, side, legal_source, bool_or(shipped) AS shipped
+          FROM (SELECT account_kind, operation, side, legal_source, false AS shipped
+                  FROM ledger_ability
+                 UNION ALL
+                SELECT *, true FROM unnest(%(kinds)s::text[], %(operations)s::text[],
+                                           %(sides)s::text[], %(sources)s::text[])) both_sides
+         GROUP BY account_kind, operation, side, legal_source HAVING count(*) <> 2) w"""
+_KINDS: Final = """
+SELECT NULL::bigint AS merchant_id, '' AS currency, 'account kind ' || kind AS subject,
+       CASE WHEN bool_or(shipped) THEN 'as it ships' ELSE 'not there' END AS expected,
+       CASE WHEN bool_or(shipped) THEN 'missing or changed' ELSE 'there' END AS found
+  FROM (SELECT to_jsonb(k) AS nature, kind, false AS shipped FROM ledger_account_kind k
+         UNION ALL
+        SELECT n, n ->> 'kind', true FROM jsonb_array_elements(%(natures)s::jsonb) n) both_sides
+ GROUP BY nature, kind HAVING count(*) <> 2"""
+
 _FILES: Final = (
     ("foundation", "guards"),
     ("ledger", "checks"),
@@ -193,6 +217,7 @@ def guarded_history() -> Iterable[Finding]:
     for row in sql.rows(_TRIGGERS, {"tables": tables}):
         yield Finding(check="I4", message="A guard of history is off.", **row)
     yield from _changed_functions()
+    yield from _changed_law()
 
 
 def _changed_functions() -> Iterator[Finding]:
@@ -219,3 +244,32 @@ def _changed_functions() -> Iterator[Finding]:
                 found="missing" if name not in found else "changed",
                 message="A function of the ledger is not the one that ships.",
             )
+
+
+def _changed_law() -> Iterator[Finding]:
+    """Compare abilities and account kinds in the database with the chart that ships."""
+    kinds, operations, sides, sources = zip(*chart.cells(), strict=True)
+    natures = [
+        {
+            "kind": kind.kind,
+            "subject": kind.subject,
+            "normal_side": kind.normal_side,
+            "never_negative": kind.never_negative,
+            "house_only": kind.house_only,
+            "name_zh": kind.name_zh,
+            "name_en": kind.name_en,
+            "ends_with_merchant": kind.kind in chart.ENDING,
+            "owner": chart.OWNERS.get(kind.kind, "HOUSE"),
+        }
+        for kind in chart.KINDS
+    ]
+    params = {
+        "kinds": list(kinds),
+        "operations": list(operations),
+        "sides": list(sides),
+        "sources": list(sources),
+        "natures": json.dumps(natures),
+    }
+    for statement in (_CELLS, _KINDS):
+        for row in sql.rows(statement, params):
+            yield Finding(check="I4", message="The ledger's law is not the one that ships.", **row)
