@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import ArgumentTypeError
 from datetime import date
@@ -17,6 +18,7 @@ from config.errors import DomainError
 _CODES: Final = {2: "usage", 3: "unfinished"}
 _REFUSED: Final = 1
 _USAGE: Final = 2
+_UNREAD: Final = 141  # what a shell says of a program that a closed pipe ended
 
 
 class _Answer(OutputWrapper):
@@ -48,6 +50,10 @@ class JsonCommand(BaseCommand):
             self.stdout = _Answer(sys.stdout)
         try:
             super().run_from_argv(argv)
+            sys.stdout.flush()
+        except BrokenPipeError:  # who read the output has gone, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nor may the last flush fail
+            sys.exit(_UNREAD)
         except CommandError as error:  # of the parser: all others have become an exit code
             usage = CommandError(str(error).removeprefix("Error: "), returncode=_USAGE)
             self._say_refusal(usage)

@@ -76,8 +76,8 @@ class Exportable:
     A kind of list that staff may take out.
 
     `permission` is needed beside `foundation.add_fileexport`. `rows` returns what a filter chooses
-    (in any order: it is read by primary key), `choices` the fields to filter by with the values
-    they may have, none for free text.
+    (in any order: it is read by primary key), and raises FilterMalformed naming the field it cannot
+    take; `fields` are those to filter by with the values they may have, none for free text.
     """
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 T = TypeVar("T")
@@ -43,3 +43,8 @@ def is_passing(error: BaseException) -> bool:
         isinstance(error, OperationalError)
         and getattr(error.__cause__, "sqlstate", None) in _PASSING
     )
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Return whether an error is about the connection or time, so that it blames no asker."""
+    return isinstance(error, OperationalError | InterfaceError) and not is_passing(error)

@@ -90,7 +90,7 @@ class MerchantsConfig(AppConfig):
     def _agents(self) -> None:
         """Let agents be proposed, decided on, brought in and taken out."""
         from foundation import registries
-        from merchants.services import agent, agent_move, agent_sheet
+        from merchants.services import agent, agent_move, agent_report, agent_sheet
 
         for action in (*agent.ACTIONS, agent_move.ACTION, agent_sheet.ACTION):
             registries.approval_actions.register(action.name, action)
@@ -100,6 +100,7 @@ class MerchantsConfig(AppConfig):
         sheet = agent_sheet.IMPORTABLE.name
         registries.importables.register(sheet, agent_sheet.IMPORTABLE)
         registries.exportables.register(sheet, agent_sheet.EXPORTABLE)
+        registries.exportables.register(agent_report.EXPORTABLE.name, agent_report.EXPORTABLE)
 
     def _verification(self) -> None:
         """Declare what must be proved for what, and by what."""

@@ -100,7 +100,11 @@ def ask_page(request: HttpRequest, kind: str) -> HttpResponse:
             " The file is deleted after 24 hours."
         ),
         button=_("Export"),
-        form=ExportForm(of, data=request.POST if request.method == "POST" else None),
+        form=ExportForm(
+            of,
+            data=request.POST if request.method == "POST" else None,
+            initial={name: request.GET[name] for name in of.fields if name in request.GET},
+        ),
         run=run,
         onward=reverse("admin:foundation_fileexport_changelist"),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -22,6 +24,8 @@ from foundation.csv_intake import BadRow
 
 CONTENT_TYPE: Final = "application/problem+json"
 MAX_ERRORS: Final = 1_000
+log = logging.getLogger(__name__)
+_LOST_FOR: Final = "5"  # seconds to wait for a database that does not answer
 _WHOLE: Final = "non_field_errors"
 _RENAMED: Final = {"parse_error": "malformed_json", "permission_denied": "forbidden"}
 
@@ -96,6 +100,10 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
         case OperationalError() if retry.is_passing(error):
             content = body(503, "try_again", _("Too much at once; try again."))
             headers["Retry-After"] = "1"
+        case OperationalError() | InterfaceError():
+            log.error("api: the database does not answer", exc_info=error)
+            content = body(503, "try_again", _("The database does not answer; try again."))
+            headers["Retry-After"] = _LOST_FOR
         case _:
             return None
     return Response(content, status=content["status"], headers=headers, content_type=CONTENT_TYPE)
@@ -167,7 +175,17 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Answer 500 (handler500), which is a bug; nothing of it is told."""
+    """
+    Answer 500 (handler500), which is a bug; nothing of it is told. Where only the database does not
+    answer it is 503, with the same page.
+    """
+    if retry.is_lost(sys.exception()):
+        away = _("The database does not answer; try again.")
+        answer: HttpResponse = defaults.server_error(request)
+        if request.path.startswith("/api/"):
+            answer = response(503, "try_again", away)
+        answer.status_code, answer["Retry-After"] = 503, _LOST_FOR
+        return answer
     if request.path.startswith("/api/"):
         return response(500, "internal_error", _("This is our fault; it was recorded."))
     return defaults.server_error(request)

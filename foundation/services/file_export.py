@@ -76,6 +76,7 @@ def request(
     chosen = {name: value for name, value in filter.items() if value}
     if set(chosen) - set(of.fields) or format not in sheet.FORMATS:
         raise FilterMalformed(_("This export has no such filter."))
+    of.rows(chosen)  # reads nothing yet; a value it cannot take is refused here, not in the worker
     with transaction.atomic():
         who = actor.stamp_transaction()
         mine = FileExport.objects.filter(merchant_id=house_id(), requested_by=user)

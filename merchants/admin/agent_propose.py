@@ -58,6 +58,15 @@ def _reason() -> forms.CharField:
     )
 
 
+def _numbers(label: Any, most: int) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        max_length=most,
+        help_text=gettext_lazy("One to a line, or with commas between."),
+        widget=UnfoldAdminTextareaWidget(),
+    )
+
+
 class AgentForm(forms.Form):
     """What is agreed with an agent. Shapes only."""
 
@@ -88,12 +97,7 @@ class AssignForm(forms.Form):
     """Which merchants came by whom."""
 
     agent = agent_choice.field(gettext_lazy("By whom they came"))
-    merchants = forms.CharField(
-        label=gettext_lazy("Merchant numbers"),
-        max_length=400_000,
-        help_text=gettext_lazy("One to a line, or with commas between."),
-        widget=UnfoldAdminTextareaWidget(),
-    )
+    merchants = _numbers(gettext_lazy("Merchant numbers"), 400_000)
     reason = _reason()
 
 
@@ -101,12 +105,7 @@ class ParentsForm(forms.Form):
     """Which agents work for whom."""
 
     parent = agent_choice.field(gettext_lazy("Whom they work for"))
-    agents = forms.CharField(
-        label=gettext_lazy("Agent numbers"),
-        max_length=40_000,
-        help_text=gettext_lazy("One to a line, or with commas between."),
-        widget=UnfoldAdminTextareaWidget(),
-    )
+    agents = _numbers(gettext_lazy("Agent numbers"), 40_000)
     reason = _reason()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -19,7 +19,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
+from foundation.admin.file_export import export_links
+from foundation.models import User
 from merchants.selectors import application_person
+from merchants.services import agent_report
 
 MENU = [
     (
@@ -76,6 +79,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "days": urlencode({name: day.isoformat() for name, day in given.items() if day}),
         "rows": [(labels[one.part], one) for one in application_person.parts(span)],
         "agents": application_person.agents(span),
+        "most": application_person.MOST,
+        "export": export_links(cast(User, request.user), agent_report.EXPORTABLE.name),
         "person": person,
         "frozen": application_person.frozen_by(person, span) if person else [],
         "agent_id": agent_id,

@@ -6,39 +6,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from foundation import clock, sql
-from merchants.models import Application, Merchant, MerchantAgent, MerchantTransition
+from foundation import clock
+from merchants.models import Agent, Application, Merchant, MerchantAgent, MerchantTransition
 from merchants.selectors.application import house_id
 
 PARTS: Final = ("brought_by", "first_reviewer", "second_reviewer")
 _FROZEN: Final = Merchant.Status.FROZEN
-_TROUBLED: Final = Q(
-    became__status__in=[Merchant.Status.RESTRICTED, Merchant.Status.CLOSING, Merchant.Status.CLOSED]
+_TROUBLED_STATES: Final = (
+    Merchant.Status.RESTRICTED,
+    Merchant.Status.CLOSING,
+    Merchant.Status.CLOSED,
 )
-
-
-_MOST: Final = 200  # lines of a table
-# A merchant counts for the agent it came by first: a move to another washes no record.
-_BY_AGENT: Final = """
-WITH ever AS (
-  SELECT DISTINCT merchant_id FROM merchants_merchant_transition WHERE to_status = 'FROZEN'
-)
-SELECT a.id AS agent_id, a.number, a.name, count(*) AS merchants, count(e.merchant_id) AS frozen,
-       count(*) FILTER (WHERE m.status = 'FROZEN') AS frozen_now,
-       count(*) FILTER (WHERE m.status IN ('RESTRICTED', 'CLOSING', 'CLOSED'))
-         AS restricted_or_closed
-  FROM merchants_merchant_agent l
-  JOIN merchants_merchant m ON m.id = l.merchant_id
-  JOIN merchants_agent a ON a.id = l.agent_id
-  LEFT JOIN ever e ON e.merchant_id = l.merchant_id
- WHERE l.sequence = 1 AND m.created_at >= coalesce(%(since)s::timestamptz, '-infinity')
-   AND m.created_at < coalesce(%(until)s::timestamptz, 'infinity')
- GROUP BY a.id ORDER BY frozen DESC, merchants DESC, a.number LIMIT %(most)s
-"""
+_TROUBLED: Final = Q(became__status__in=_TROUBLED_STATES)
+FIGURES: Final = ("merchants", "frozen", "frozen_now", "restricted_or_closed")  # of an agent
+MOST: Final = 200  # lines of a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +99,38 @@ class Part:
 
 
 def agents(span: Span = EVERY_DAY) -> list[Brought]:
-    """Return every agent's figures, most frozen first, in one statement. Rule: AGT-9."""
-    return [Brought(**row) for row in sql.rows(_BY_AGENT, {**span.bounds(), "most": _MOST})]
+    """Return the agents' figures, most frozen first, in one statement. Rule: AGT-9."""
+    found = by_agent(span).order_by("-frozen", "-merchants", "number")
+    names = ("number", "name", *FIGURES)
+    return [Brought(*row) for row in found.values_list("pk", *names)[:MOST]]
+
+
+def by_agent(span: Span = EVERY_DAY) -> QuerySet[Any]:
+    """
+    Return the agents by whom merchants came first on these days, each with its FIGURES.
+
+    A merchant counts for the agent it came by first: a move to another washes no record (AGT-9).
+    """
+    first = MerchantAgent.objects.filter(agent=OuterRef("pk"), sequence=1).order_by()
+    for name, instant in span.bounds().items():
+        if instant is not None:
+            lookup = "gte" if name == "since" else "lt"
+            first = first.filter(**{f"merchant__created_at__{lookup}": instant})
+    freezes = MerchantTransition.objects.filter(to_status=_FROZEN)
+    counted = {
+        "merchants": Q(),
+        "frozen": Q(merchant_id__in=freezes.values("merchant_id")),
+        "frozen_now": Q(merchant__status=_FROZEN),
+        "restricted_or_closed": Q(merchant__status__in=_TROUBLED_STATES),
+    }
+    figures = {
+        name: Coalesce(
+            Subquery(first.filter(which).values("agent").annotate(n=Count("id")).values("n")), 0
+        )
+        for name, which in counted.items()
+    }
+    found: QuerySet[Any] = Agent.objects.annotate(**figures)
+    return found.filter(merchants__gt=0)
 
 
 def taken_on_in(span: Span = EVERY_DAY) -> QuerySet[Application]:
@@ -138,7 +154,7 @@ def parts(span: Span = EVERY_DAY) -> Iterator[Part]:
             )
             .order_by("-frozen", "-many", f"{part}__person__name")
         )
-        for row in rows[:_MOST]:
+        for row in rows[:MOST]:
             yield Part(
                 name=row[f"{part}__person__name"],
                 person_id=str(row[f"{part}__person_id"]),
@@ -157,7 +173,7 @@ def frozen_by(person_id: str, span: Span = EVERY_DAY) -> list[Application]:
         mine |= Q(**{f"{part}__person_id": person_id})
     found = taken_on_in(span).filter(mine, became_id__in=ever_frozen()).defer("account_number")
     people = [f"{part}__person" for part in PARTS]
-    return list(found.select_related("became", *people).order_by("-id")[:_MOST])
+    return list(found.select_related("became", *people).order_by("-id")[:MOST])
 
 
 def frozen_of_agent(agent_id: int, span: Span = EVERY_DAY) -> list[Merchant]:
@@ -173,7 +189,7 @@ def frozen_of_agent(agent_id: int, span: Span = EVERY_DAY) -> list[Merchant]:
         found = found.filter(created_at__gte=bounds["since"])
     if bounds["until"] is not None:
         found = found.filter(created_at__lt=bounds["until"])
-    return list(found.select_related("agent").order_by("merchant_no")[:_MOST])
+    return list(found.select_related("agent").order_by("merchant_no")[:MOST])
 
 
 def ever_frozen() -> list[int]:

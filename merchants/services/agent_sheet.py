@@ -6,11 +6,10 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,29 +18,26 @@ from import_export.fields import Field
 from import_export.resources import Resource
 
 from foundation import exchange, sheet
-from foundation.csv_intake import FileRefused
 from foundation.csv_intake import Source as Stream
 from foundation.exchange import Column
 from foundation.models import Approval, User
 from foundation.registries import ApprovalAction, Risk
 from foundation.selectors.house import house_id
 from foundation.services import approval as approvals
-from foundation.sheet import Effect
 from merchants.models import Agent, AgentKind, AgentState
 from merchants.services import agent_import
 from merchants.services.agent import LASTS
+from merchants.services.list_sheet import ListSheet, stream
 
 IMPORT: Final = "merchants.agent_import"
 COLUMNS: Final = agent_import.COLUMNS
 _NAMES: Final = {"agent_no": "number", "parent_no": "parent"}  # of a proposal, where they differ
 
 
-class AgentSheet(sheet.SheetResource):
-    """
-    An agents file, judged by the very checks of `import_agents`: its statements run over the rows,
-    and all they left is taken back.
-    """
+class AgentSheet(ListSheet):
+    """An agents file, judged by the very checks of `import_agents` (AGT-7)."""
 
+    number = "agent_no"
     agent_no = Field("agent_no", "agent_no")
     name = Field("name", "name")
     kind = Field("kind", "kind")
@@ -51,27 +47,13 @@ class AgentSheet(sheet.SheetResource):
     contract_from = Field("contract_from", "contract_from")
     contract_until = Field("contract_until", "contract_until")
 
-    def key(self, row: Any) -> Hashable:
-        """Return nothing: the statements find what stands twice."""
-        return None
+    def examine(self, rows: Sequence[Sequence[str]]) -> None:
+        """Raise FileRefused naming every bad row."""
+        agent_import.examine(source=_stream(rows))
 
-    def prepare(self, table: sheet.Table) -> None:
-        """Run the statements, and see which agents are known."""
-        self._bad: dict[int, dict[str, str]] = {}
-        for one in _refused(_stream([values for _no, values in table.rows])):
-            row_no = table.rows[one.row - 2][0]  # staged rows count from 2, without a gap
-            self._bad.setdefault(row_no, {}).setdefault(one.column, one.message)
-        numbers = {values[0] for _no, values in table.rows}
-        found = Agent.objects.filter(number__in=[no for no in numbers if "\0" not in no])
-        self._known = set(found.values_list("number", flat=True))
-
-    def judge(self, row: Any, row_no: int) -> Mapping[str, str]:
-        """Return what the statements found in a row."""
-        return self._bad.get(row_no, {})
-
-    def effect(self, row: Any) -> tuple[Effect, Mapping[str, tuple[str, str]]]:
-        """A known agent is as the row says, or the row is bad."""
-        return (Effect.KNOWN if row.agent_no in self._known else Effect.NEW), {}
+    def known(self, numbers: set[str]) -> set[str]:
+        """Return which agents there are."""
+        return set(Agent.objects.filter(number__in=numbers).values_list("number", flat=True))
 
 
 def propose(*, plan: sheet.Plan, source: exchange.Source, maker: User, at: datetime) -> str:
@@ -151,22 +133,10 @@ ACTION: Final = ApprovalAction(
 )
 
 
-def _refused(source: Stream) -> Sequence[Any]:
-    with transaction.atomic():
-        try:
-            agent_import.examine(source=source)
-        except FileRefused as refusal:
-            return refusal.bad
-        finally:
-            transaction.set_rollback(True)
-    return ()
-
-
 def _stream(rows: Sequence[Sequence[str]]) -> Stream:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
-    content = text.getvalue().encode()
-    return Stream.from_upload("agents.csv", len(content), io.BytesIO(content))
+    return stream("agents.csv", text.getvalue())
 
 
 class AgentList(Resource):

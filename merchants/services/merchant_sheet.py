@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,28 +17,25 @@ from import_export.fields import Field
 from import_export.resources import Resource
 
 from foundation import exchange, sheet
-from foundation.csv_intake import FileRefused
 from foundation.csv_intake import Source as Stream
 from foundation.exchange import Column
 from foundation.models import Approval, User
 from foundation.registries import ApprovalAction, Risk
 from foundation.selectors.house import house_id
 from foundation.services import approval as approvals
-from foundation.sheet import Effect
 from merchants.models import Merchant
 from merchants.services import merchant_import
+from merchants.services.list_sheet import ListSheet, stream
 
 IMPORT: Final = "merchants.merchant_import"
 LASTS: Final = timedelta(days=7)
 COLUMNS: Final = merchant_import.COLUMNS
 
 
-class MerchantSheet(sheet.SheetResource):
-    """
-    A merchants file, judged by the very checks of `import_merchants` (MER-1 to MER-3): its
-    statements run over the rows, and all they left is taken back.
-    """
+class MerchantSheet(ListSheet):
+    """A merchants file, judged by the very checks of `import_merchants` (MER-1 to MER-3)."""
 
+    number = "merchant_no"
     merchant_no = Field("merchant_no", "merchant_no")
     name = Field("name", "name")
     registration_no = Field("registration_no", "registration_no")
@@ -49,27 +45,14 @@ class MerchantSheet(sheet.SheetResource):
     schedule = Field("schedule", "schedule")
     agent_no = Field("agent_no", "agent_no")
 
-    def key(self, row: Any) -> Hashable:
-        """Return nothing: the statements find what stands twice."""
-        return None
+    def examine(self, rows: Sequence[Sequence[str]]) -> None:
+        """Raise FileRefused naming every bad row."""
+        merchant_import.examine(source=_stream(rows))
 
-    def prepare(self, table: sheet.Table) -> None:
-        """Run the statements, and see which merchants are known."""
-        self._bad: dict[int, dict[str, str]] = {}
-        for one in _refused(_stream([values for _no, values in table.rows])):
-            row_no = table.rows[one.row - 2][0]  # staged rows count from 2, without a gap
-            self._bad.setdefault(row_no, {}).setdefault(one.column, one.message)
-        numbers = {values[0] for _no, values in table.rows}
+    def known(self, numbers: set[str]) -> set[str]:
+        """Return which merchants there are."""
         found = Merchant.objects.filter(merchant_no__in=numbers)
-        self._known = set(found.values_list("merchant_no", flat=True))
-
-    def judge(self, row: Any, row_no: int) -> Mapping[str, str]:
-        """Return what the statements found in a row."""
-        return self._bad.get(row_no, {})
-
-    def effect(self, row: Any) -> tuple[Effect, Mapping[str, tuple[str, str]]]:
-        """A known merchant is as the row says, or the row is bad."""
-        return (Effect.KNOWN if row.merchant_no in self._known else Effect.NEW), {}
+        return set(found.values_list("merchant_no", flat=True))
 
 
 def propose(*, plan: sheet.Plan, source: exchange.Source, maker: User, at: datetime) -> str:
@@ -140,21 +123,9 @@ ACTION: Final = ApprovalAction(
 )
 
 
-def _refused(source: Stream) -> Sequence[Any]:
-    with transaction.atomic():
-        try:
-            merchant_import.examine(source=source)
-        except FileRefused as refusal:
-            return refusal.bad
-        finally:
-            transaction.set_rollback(True)
-    return ()
-
-
 def _stream(rows: Sequence[Sequence[str]]) -> Stream:
-    text = "\n".join([_line(COLUMNS), *(_line(row) for row in rows)]) + "\n"
-    content = text.encode()
-    return Stream.from_upload("merchants.csv", len(content), io.BytesIO(content))
+    lines = [_line(COLUMNS), *(_line(row) for row in rows)]
+    return stream("merchants.csv", "\n".join(lines) + "\n")
 
 
 def _cells(values: Mapping[str, Any]) -> list[str]:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from config.errors import DomainError
 from foundation import sql
-from foundation.retry import is_passing, retried
+from foundation.retry import is_lost, retried
 from ledger import errors
 from ledger.services import hold as holds
 from settlement.models import Batch, Item, Run
@@ -106,11 +106,6 @@ def _range_or_single(whole: Callable[[], None], singly: Callable[[], None]) -> N
             raise
         log.warning("settlement: a range was refused, its merchants one by one: %r", refusal)
         singly()
-
-
-def is_lost(error: Exception) -> bool:
-    """Return whether an error is about the connection or time, so that it blames no merchant."""
-    return isinstance(error, OperationalError | InterfaceError) and not is_passing(error)
 
 
 def _freeze_singly(run: Run, part: int, at: datetime) -> None:

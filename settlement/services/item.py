@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
 
 from config.errors import DomainError
 from foundation import sql
-from foundation.retry import is_passing, retried
+from foundation.retry import is_lost, retried
 from ledger import errors
 from ledger.services import journal
 from settlement.models import Batch, Item, Run
@@ -82,7 +82,7 @@ def post_or_hold_back(*, item_id: int, at: datetime) -> bool:
     try:
         retried(lambda: _post_alone(item_id, at))
     except (DatabaseError, DomainError) as refusal:
-        if isinstance(refusal, OperationalError | InterfaceError) and not is_passing(refusal):
+        if is_lost(refusal):
             raise  # the connection's fault, not the merchant's
         log.warning("settlement: item %s is held back: %r", item_id, refusal)
         _hold_back(item_id, str(refusal) or repr(refusal))

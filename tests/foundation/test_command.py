@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from argparse import ArgumentParser, _SubParsersAction
 from pathlib import Path
 from typing import Any
@@ -121,3 +123,21 @@ class TestRefusals:
 
         assert code == 1
         assert json.loads(capsys.readouterr().out)["errors"]
+
+
+def test_a_reader_that_goes_ends_a_command_without_a_word() -> None:
+    code = """
+import os, sys
+from foundation.command import JsonCommand
+class Long(JsonCommand):
+    requires_system_checks = []
+    def handle(self, **_options):
+        for _ in range(100):
+            self.stdout.write("x" * 10_000)
+reading, writing = os.pipe()
+os.dup2(writing, 1), os.close(writing), os.close(reading)
+Long().run_from_argv(["manage.py", "long"])
+"""
+    ended = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, check=False)
+
+    assert (ended.returncode, ended.stderr) == (141, b"")

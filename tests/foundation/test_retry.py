@@ -1,11 +1,11 @@
 import threading
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import DataError, InterfaceError, OperationalError, transaction
 
 from foundation import sql
 from foundation.models import Person
-from foundation.retry import retried
+from foundation.retry import is_lost, retried
 
 
 class TestRetried:
@@ -52,3 +52,11 @@ class TestRetried:
     def test_a_part_of_a_transaction_is_not_tried_again(self, cloned_db):
         with transaction.atomic(), pytest.raises(RuntimeError, match="only the whole"):
             retried(lambda: 1)
+
+
+class TestIsLost:
+    def test_blames_the_connection_and_time_and_nothing_else(self):
+        assert is_lost(OperationalError("server closed the connection"))
+        assert is_lost(InterfaceError("connection already closed"))
+        assert not is_lost(DataError("too long"))
+        assert not is_lost(None)

@@ -11,6 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from foundation.models import AuditEvent, FileExport
+from foundation.services import file_export as exports
 from merchants.selectors import application_person
 from merchants.selectors.application_person import Span
 from tests.factories import agent as make
@@ -29,12 +31,25 @@ def figures(span: Span = application_person.EVERY_DAY) -> dict[str, tuple[int, i
     }
 
 
-def auditor() -> Client:
+def somebody(role: str) -> Client:
     user = UserFactory(is_staff=True, language="en")
-    user.groups.set(Group.objects.filter(name="auditor"))
+    user.groups.set(Group.objects.filter(name=role))
     client = Client()
     client.force_login(user)
     return client
+
+
+def auditor() -> Client:
+    return somebody("auditor")
+
+
+def rows_of(export: FileExport) -> list[str]:
+    """Write the file that was asked for, and return its lines below the header."""
+    exports.write(export_id=export.pk, at=export.requested_at)
+    _export, pieces = exports.read(
+        export_id=export.pk, user=export.requested_by, at=export.requested_at
+    )
+    return b"".join(pieces).decode("utf-8-sig").splitlines()[1:]
 
 
 class TestTheReport:
@@ -71,6 +86,44 @@ class TestTheReport:
         assert len(few) == len(many)
         assert len(page.context["of_agent"]) == 6
         assert page.context["days"] == "first=2026-01-01"
+
+    def test_is_taken_out_with_the_days_and_rights_of_the_page(self):
+        one, other = make.agent("A1"), make.agent("A2")
+        merchant_state.stand(MerchantFactory(agent=one).pk, "FROZEN")
+        MerchantFactory(agent=other, created_at=FEBRUARY)
+        operator = somebody("operator")
+        page = operator.get(reverse("admin:application_people"), {"first": "2026-01-31"})
+        (link,) = page.context["export"]
+        form = operator.get(f"{link.url}?{page.context['days']}").context["form"]
+
+        operator.post(link.url, {"first": form["first"].value(), "format": "csv"})
+        operator.post(link.url, {"format": "csv"})
+
+        assert rows_of(FileExport.objects.earliest("id")) == [
+            f"A2,{other.name},ACTIVE,1,0,0.0 %,0,0",
+        ]
+        assert rows_of(FileExport.objects.latest("id")) == [
+            f"A1,{one.name},ACTIVE,1,1,100.0 %,1,0",
+            f"A2,{other.name},ACTIVE,1,0,0.0 %,0,0",
+        ]
+        assert AuditEvent.objects.filter(action="file.export").count() == 2
+
+    def test_is_not_taken_out_by_who_may_only_see_it(self):
+        page = auditor().get(reverse("admin:application_people"))
+
+        assert page.context["export"] == []
+        address = reverse("admin:foundation_export", args=["agent_report"])
+        assert auditor().get(address).status_code in (403, 404)
+
+    @pytest.mark.parametrize("day", ["x", "2026-02-30", "9999-12-31", "20260131x"])
+    def test_refuses_a_day_beside_its_field(self, day):
+        address = reverse("admin:foundation_export", args=["agent_report"])
+
+        page = somebody("operator").post(address, {"last": day, "format": "csv"})
+
+        assert page.status_code == 400
+        assert page.context["form"].errors == {"last": ["A day looks like 2026-01-31."]}
+        assert not FileExport.objects.exists()
 
     @pytest.mark.parametrize(
         "query",

@@ -24,11 +24,6 @@ from tests.factories.merchants import MerchantFactory
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def shop() -> Merchant:
-    return make.merchant()
-
-
 def somebody(role: str) -> User:
     user: User = UserFactory(is_staff=True, language="en")
     user.groups.set(Group.objects.filter(name=role))

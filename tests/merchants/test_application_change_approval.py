@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from foundation import registries
-from foundation.models import AuditEvent, History, User
+from foundation.models import AuditEvent, History
 from foundation.services import approval as approvals
 from ledger.models import Account
 from merchants.models import (
@@ -16,7 +16,6 @@ from merchants.models import (
     ApplicationOwner,
     BankAccount,
     Invitation,
-    Merchant,
     MerchantContact,
     Paper,
 )
@@ -36,26 +35,6 @@ from tests.factories.merchants import MerchantFactory
 
 pytestmark = pytest.mark.django_db
 ANOTHER = "110101199003070337"
-
-
-@pytest.fixture
-def shop() -> Merchant:
-    return make.merchant()
-
-
-@pytest.fixture
-def maker() -> User:
-    return make.somebody()
-
-
-@pytest.fixture
-def reviewer() -> User:
-    return make.somebody()
-
-
-@pytest.fixture
-def checker() -> User:
-    return make.somebody()
 
 
 class TestApproval:

@@ -22,21 +22,6 @@ from tests.factories.merchants import MerchantFactory
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def shop() -> Merchant:
-    return make.merchant()
-
-
-@pytest.fixture
-def maker() -> User:
-    return make.somebody()
-
-
-@pytest.fixture
-def reviewer() -> User:
-    return make.somebody()
-
-
 @contextmanager
 def refused(reason: str) -> Iterator[None]:
     with pytest.raises(Error, match=reason), transaction.atomic():

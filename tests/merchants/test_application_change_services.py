@@ -8,7 +8,6 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
-from foundation.models import User
 from merchants.models import (
     Application,
     Document,
@@ -33,26 +32,6 @@ from tests.factories.merchants import MerchantFactory
 
 pytestmark = pytest.mark.django_db
 ANOTHER = "110101199003070337"
-
-
-@pytest.fixture
-def shop() -> Merchant:
-    return make.merchant()
-
-
-@pytest.fixture
-def maker() -> User:
-    return make.somebody()
-
-
-@pytest.fixture
-def reviewer() -> User:
-    return make.somebody()
-
-
-@pytest.fixture
-def checker() -> User:
-    return make.somebody()
 
 
 def due(application: Application) -> dict[str, str]:
