@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from foundation import clock
+from foundation.portal import session
 from foundation.portal.account import PasswordForm
 from foundation.portal.page import page
 from foundation.services import first_password as first_passwords
@@ -26,7 +27,7 @@ _TOKEN: Final = "first_password.token"
 @require_safe
 def link(request: HttpRequest, token: str) -> HttpResponseBase:
     """Put what the e-mail's link carries into the session, and out of the address."""
-    request.session[_TOKEN] = token[: first_passwords.MOST]
+    session.keep_link(request, _TOKEN, token[: first_passwords.MOST])
     return redirect("account:first_password")
 
 
@@ -35,7 +36,7 @@ def link(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 def first(request: HttpRequest) -> HttpResponseBase:
     """Take the first password, in the owner's language; then he signs in with it as ever."""
-    token, at = str(request.session.get(_TOKEN, "")), clock.now()
+    token, at = session.kept_link(request, _TOKEN), clock.now()
     try:
         user = first_passwords.opened(token=token, at=at)
         with translation.override(user.language):

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from foundation import clock
+from foundation.portal import session
 from foundation.portal.account import PasswordForm
 from foundation.portal.page import page
 from foundation.services import password_reset as resets
@@ -48,7 +49,7 @@ def forgotten(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def link(request: HttpRequest, token: str) -> HttpResponseBase:
     """Put what the e-mail's link carries into the session, and out of the address."""
-    request.session[_TOKEN] = token[:200]
+    session.keep_link(request, _TOKEN, token[:200])
     return redirect("portal:password_new")
 
 
@@ -57,7 +58,7 @@ def link(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponseBase:
     """Take the new password; then one signs in with it, the second step included."""
-    token = str(request.session.get(_TOKEN, ""))
+    token = session.kept_link(request, _TOKEN)
     try:
         user = resets.opened(token=token)
         form = PasswordForm(data=request.POST if request.method == "POST" else None, user=user)

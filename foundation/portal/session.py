@@ -25,7 +25,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import ngettext
 
-from foundation import actor, clock
+from foundation import actor, clock, crypto
 from foundation.models import SignIn, User
 from foundation.portal.page import page
 from foundation.selectors import second_factor as second_factors
@@ -184,6 +184,22 @@ def waiting_of(request: HttpRequest, at: datetime) -> Waiting | None:
     if user is None or not constant_time_compare(kept["password"], user.get_session_auth_hash()):
         return None
     return Waiting(user, kept["door"], kept["onward"], kept.get("proved"))
+
+
+def keep_link(request: HttpRequest, name: str, token: str) -> None:
+    """
+    Keep what an e-mail's link carries, out of the address and encrypted: whoever reads the rows of
+    sessions, or a copy of them, finds no link that still opens something.
+    """
+    request.session[name] = crypto.encrypt(token, name.encode())
+
+
+def kept_link(request: HttpRequest, name: str) -> str:
+    """Return what `keep_link` kept in this session, "" for nothing that can be read."""
+    try:
+        return crypto.decrypt(str(request.session.get(name, "")), name.encode())
+    except (crypto.Tampered, crypto.KeyUnknown):
+        return ""
 
 
 def stepped(request: HttpRequest) -> bool:

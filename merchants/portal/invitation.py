@@ -122,7 +122,7 @@ def _done(request: MemberRequest, act: Any, invitation_id: int, said: str) -> Ht
 @require_safe
 def link(request: HttpRequest, token: str) -> HttpResponseBase:
     """Put what the e-mail's link carries into the session, and out of the address."""
-    request.session[_TOKEN] = token[:200]
+    session.keep_link(request, _TOKEN, token[:200])
     return redirect("portal:invitation")
 
 
@@ -136,7 +136,7 @@ def accept(request: HttpRequest) -> HttpResponseBase:
     A new account goes the way of every sign-in, so a second step that the role needs comes next,
     and then the payment password.
     """
-    token, at = str(request.session.get(_TOKEN, "")), clock.now()
+    token, at = session.kept_link(request, _TOKEN), clock.now()
     try:
         found = invitations.opened(token=token, at=at)
         user = portal_user(request)

@@ -7,6 +7,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.db import connection
 from django.test import Client
@@ -131,9 +132,13 @@ class TestALink:
         assert opens(f"{FIRST}/{token}")
 
     def test_is_kept_nowhere(self, dan: User) -> None:
-        token = link().rpartition("/")[2]
-        state = token.rpartition(".")[2]
+        path = link()
+        state = path.rpartition("/")[2].rpartition(".")[2]
+        assert opens(path)
 
+        (session,) = Session.objects.all()
+        assert "first_password.token" in session.get_decoded()
+        assert state not in str(session.get_decoded())
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM foundation_outbox t WHERE t::text LIKE %s",

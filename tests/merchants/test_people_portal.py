@@ -115,6 +115,14 @@ class TestInvitation:
         assert browser.post("/portal/invitation")["Location"] == "/portal/"
         assert Membership.objects.filter(user=eve, merchant=merchant, role="FINANCE").exists()
 
+    def test_lies_in_no_session_either(self, client, merchant, owner) -> None:
+        link, browser = invited(client, merchant), Client()
+        assert browser.get(link, follow=True).status_code == 200
+
+        kept = dict(browser.session)
+        assert "invitation.token" in kept
+        assert link.rpartition(".")[2] not in str(kept)
+
     def test_is_of_no_use_to_another_account(self, client, merchant, owner) -> None:
         mallory = portal.member(MerchantFactory.create(), email="mallory@example.com")
         link = invited(client, merchant)
