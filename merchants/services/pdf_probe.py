@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import resource
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,13 @@ ACTING: Final = frozenset(
 )  # fmt: skip
 
 
+# What is written between the beginning of an object and its end, or the bytes of its stream.
+_OBJECT: Final = re.compile(rb"\d\s+\d+\s+obj(.*?)(?:>>\s*stream\r?\n|endobj|\Z)", re.DOTALL)
+_BY_CHANCE: Final = 6  # bytes of a name; ten megabytes hold no longer one by chance
+_NAME: Final = re.compile(rb"/[^\x00\t\n\f\r ()<>\[\]{}/%]+")
+_ESCAPED: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
+
+
 class Refused(Exception):
     """Why a PDF is not taken, as a code, with a detail."""
 
@@ -38,10 +46,27 @@ def probe(content: bytes) -> int:
     if reader.is_encrypted:
         raise Refused("locked", "")
     pages = len(reader.pages)
-    for name in _names(reader):
+    for name in (*_written(content), *_names(reader)):
         if name in ACTING:
             raise Refused("acting", name)
     return pages
+
+
+def _written(content: bytes) -> Iterator[str]:
+    """
+    Yield every name that is written in the file, whether its table of contents leads there or not:
+    of a broken table each reader makes another one, and finds other objects. Of the shortest, which
+    compressed bytes hold by chance, only those outside of streams.
+    """
+    for name in _NAME.findall(content):
+        if len(name) >= _BY_CHANCE:
+            yield _plain(name)
+    for part in _OBJECT.finditer(content):
+        yield from map(_plain, _NAME.findall(part[1]))
+
+
+def _plain(name: bytes) -> str:
+    return _ESCAPED.sub(lambda code: bytes([int(code[1], 16)]), name).decode("latin-1")
 
 
 def _names(reader: PdfReader) -> Iterator[str]:

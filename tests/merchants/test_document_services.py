@@ -86,6 +86,33 @@ def with_launch() -> bytes:
     return pdf(1, writer)
 
 
+def with_two_of_a_number(wrong: bytes, *, table: bytes = b"") -> bytes:
+    """
+    A PDF with two objects of one number, of which its table names the harmless one, or (`table`)
+    neither: then some readers take the first, others the last.
+    """
+    harmless = b"9 0 obj\n<</S /GoTo /D [0 /Fit]>>\nendobj\n"
+    body = b"%PDF-1.4\n1 0 obj\n<</Type /Catalog /Pages 2 0 R /OpenAction 9 0 R>>\nendobj\n"
+    places = {1: 9, 2: len(body)}
+    body += b"2 0 obj\n<</Type /Pages /Kids [3 0 R] /Count 1>>\nendobj\n"
+    places[3] = len(body)
+    body += b"3 0 obj\n<</Type /Page /Parent 2 0 R /MediaBox [0 0 9 9]>>\nendobj\n"
+    places[9] = len(body)
+    body += harmless + b"9 0 obj\n" + wrong + b"\nendobj\n"
+    lines = [
+        (table or b"%010d" % places[n]) + b" 00000 n \n"
+        if n in places
+        else b"0000000000 00000 f \n"
+        for n in range(10)
+    ]
+    head = b"xref\n0 10\n" + b"".join(lines)
+    end = b"trailer\n<</Size 10 /Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
+    return body + head + end
+
+
+SCRIPT = b"<</S /J#61vaScript /JS (x)>>"
+
+
 def with_password() -> bytes:
     writer = PdfWriter()
     writer.add_blank_page(200, 200)
@@ -150,8 +177,9 @@ class TestInspect:
             (picture("PNG") + b"\0\0", "image/png", 1),
             (pdf(3), "application/pdf", 3),
             (scanned(5), "image/jpeg", 1),
+            (with_two_of_a_number(b"<</S /GoTo /D [3 0 R /Fit]>>"), "application/pdf", 1),
         ],
-        ids=["png", "jpeg", "padded", "pdf", "progressive"],
+        ids=["png", "jpeg", "padded", "pdf", "progressive", "two of a number"],
     )
     def test_takes(self, content, kind, pages):
         seen = inspect(content)
@@ -189,6 +217,9 @@ class TestInspect:
             (with_script(), "scripts"),
             (with_attachment(), "scripts, actions or other files"),
             (with_launch(), "Launch"),
+            (with_two_of_a_number(SCRIPT), "scripts"),
+            (with_two_of_a_number(SCRIPT, table=b"0000000007"), "scripts"),
+            (with_two_of_a_number(b"<</T (>>stream\n) /S /Launch>>"), "Launch"),
             (with_password(), "password"),
             (bomb(), "broken"),
             (nested_bomb(), "broken|parts"),
