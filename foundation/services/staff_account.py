@@ -31,7 +31,7 @@ from foundation.services import sign_in as sign_ins
 ACTION: Final = "foundation.staff_account"
 DECIDE_WITHIN: Final = timedelta(days=7)
 MOST_NAME: Final = 150
-USERNAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{2,49}")
+USERNAME: Final = re.compile(r"(?!system\.)[a-z0-9][a-z0-9._-]{2,49}")  # machines are system.*
 
 
 class StaffAccountRefused(Malformed):

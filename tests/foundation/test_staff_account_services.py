@@ -90,6 +90,7 @@ class TestANewColleague:
             ("username", "Dan"),
             ("username", "ann"),
             ("username", "d"),
+            ("username", "system.papers"),
             ("username", "dan\0"),
             ("name", " "),
             ("name", "x" * 151),
