@@ -6,8 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection
-from django.test import Client
 
 from channels.models import Payment
 from foundation.models import IdempotencyKey
@@ -17,7 +15,6 @@ from merchants.services import partner_grant as partner_grants
 from settlement.models import Withdrawal
 from tests.api.caller import PAYMENT, Caller, wish
 from tests.factories import payout as make
-from tests.factories.foundation import UserFactory
 from tests.factories.merchants import MerchantFactory
 from tests.factories.payout import NOON
 
@@ -359,43 +356,3 @@ class TestForeignBooks:
         assert made.json()["merchant_no"] == account.merchant.merchant_no
         assert make.balances(account.merchant_id)["merchant_available"] == (100_00, 10_00)
         assert make.balances(other.merchant_id)["merchant_available"] == (100_00, 0)
-
-
-@pytest.mark.django_db
-class TestADatabaseThatDoesNotAnswer:
-    @pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
-    def test_is_nobodys_bug_and_the_caller_comes_back(self, kind: type[Exception]) -> None:
-        caller = Caller(MerchantFactory())
-
-        with connection.execute_wrapper(_away(kind)):
-            answer = caller.get("balances")
-
-        assert answer.status_code == 503, answer.content
-        assert answer.json()["code"] == "try_again"
-        assert answer["Retry-After"] == "5"
-
-    def test_is_no_bug_of_a_page_either(self) -> None:
-        client = Client(raise_request_exception=False)
-        client.force_login(UserFactory())
-
-        with connection.execute_wrapper(_away(OperationalError)):
-            answer = client.get("/portal/")
-
-        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-        assert "出错了" in answer.content.decode()
-
-    def test_and_a_bug_stays_one(self) -> None:
-        client = Client(raise_request_exception=False)
-        client.force_login(UserFactory())
-
-        with connection.execute_wrapper(_away(ValueError)):
-            answer = client.get("/portal/")
-
-        assert answer.status_code == 500
-
-
-def _away(kind: type[Exception]) -> Any:
-    def execute(*_: Any) -> None:
-        raise kind("the connection is lost")
-
-    return execute
