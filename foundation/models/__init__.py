@@ -1,4 +1,4 @@
-from foundation.models.approval import Approval, ApprovalDecision, ApprovalPolicy
+from foundation.models.approval import Approval, ApprovalDecision, ApprovalPolicy, ApprovalRight
 from foundation.models.attachment import ApprovalAttachment
 from foundation.models.audit import AuditEvent, History
 from foundation.models.business_day import BusinessDay
@@ -22,6 +22,7 @@ __all__ = [
     "ApprovalAttachment",
     "ApprovalDecision",
     "ApprovalPolicy",
+    "ApprovalRight",
     "AuditEvent",
     "BusinessDay",
     "Delegation",

@@ -50,6 +50,24 @@ class ApprovalPolicy(models.Model):
         return f"{self.action} {self.currency}"
 
 
+class ApprovalRight(models.Model):
+    """
+    Which right deciding on an action asks for: the registered actions, as `migrate` writes them.
+
+    Reference data, for the database alone: no proposal names another right (AP-14).
+    """
+
+    action = models.CharField(max_length=100, unique=True)
+    permission = models.CharField(max_length=150)
+
+    class Meta:
+        db_table = "foundation_approval_right"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.permission}"
+
+
 class Approval(Fact):
     """
     A proposal, frozen when it is made: what changes, from what to what, how much money it moves.

@@ -12,7 +12,24 @@ CREATE OR REPLACE FUNCTION public.foundation_checkers_needed(
      ORDER BY p.currency DESC, p.from_amount_minor DESC LIMIT 1), 1)::integer
 $$;
 
--- A proposal starts open, never changes its content, and closes once, as its decisions say.
+-- Whether an account is on and holds a right itself, as Django's own backend counts.
+CREATE OR REPLACE FUNCTION public.foundation_user_holds(p_user uuid, p_permission text)
+RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (
+    SELECT FROM public.foundation_user u
+     WHERE u.id = p_user AND u.is_active AND (u.is_superuser OR EXISTS (
+       SELECT FROM public.auth_permission p
+         JOIN public.django_content_type c ON c.id = p.content_type_id
+        WHERE c.app_label || '.' || p.codename = p_permission
+          AND (EXISTS (SELECT FROM public.foundation_user_user_permissions o
+                WHERE o.user_id = u.id AND o.permission_id = p.id)
+            OR EXISTS (SELECT FROM public.foundation_user_groups m
+                 JOIN public.auth_group_permissions h ON h.group_id = m.group_id
+                WHERE m.user_id = u.id AND h.permission_id = p.id)))))
+$$;
+
+-- A proposal starts open and names the right that deciding on its action asks for, never changes
+-- its content, and closes once, as its decisions say.
 CREATE OR REPLACE FUNCTION public.foundation_approval_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -27,6 +44,11 @@ BEGIN
     IF NEW.checkers_needed < needed THEN
       RAISE EXCEPTION 'approval_tier: % needs % checkers, not %',
         NEW.action, needed, NEW.checkers_needed USING ERRCODE = 'check_violation';
+    END IF;
+    IF EXISTS (SELECT FROM public.foundation_approval_right r
+         WHERE r.action = NEW.action AND r.permission <> NEW.permission) THEN
+      RAISE EXCEPTION 'approval_other_right: not who holds % decides on %',
+        NEW.permission, NEW.action USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
   END IF;
@@ -56,13 +78,13 @@ END $$;
 CREATE OR REPLACE TRIGGER approval_guard BEFORE INSERT OR UPDATE ON public.foundation_approval
 FOR EACH ROW EXECUTE FUNCTION public.foundation_approval_guard();
 
--- A decision falls on an open proposal, in time, with all its papers there; a delegate holds a
--- delegation of this very right at that moment. The lock makes decisions on one proposal wait for
--- each other.
+-- A decision falls on an open proposal, in time, with all its papers there. Its checker is on and
+-- holds the right, or a delegation of this very right by who holds it, at that moment. The lock
+-- makes decisions on one proposal wait for each other.
 CREATE OR REPLACE FUNCTION public.foundation_approval_decision_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  asked public.foundation_approval%ROWTYPE; papers bigint;
+  asked public.foundation_approval%ROWTYPE; papers bigint; holder uuid := NEW.checker_id;
 BEGIN
   SELECT * INTO asked FROM public.foundation_approval
    WHERE merchant_id = NEW.merchant_id AND id = NEW.approval_id
@@ -80,7 +102,7 @@ BEGIN
       USING ERRCODE = 'check_violation';
   END IF;
   IF NEW.delegation_id IS NOT NULL THEN
-    PERFORM FROM public.foundation_delegation d
+    SELECT d.delegator_id INTO holder FROM public.foundation_delegation d
      WHERE d.id = NEW.delegation_id AND d.permission = asked.permission
        AND d.starts_at <= NEW.decided_at AND NEW.decided_at < d.ends_at
        AND (d.ended_at IS NULL OR NEW.decided_at < d.ended_at)
@@ -89,6 +111,12 @@ BEGIN
       RAISE EXCEPTION 'approval_not_delegated: delegation % does not lend the right to decide on %',
         NEW.delegation_id, NEW.approval_id USING ERRCODE = 'check_violation';
     END IF;
+  END IF;
+  IF asked.permission <> '' AND NOT (public.foundation_user_holds(holder, asked.permission)
+       AND EXISTS (SELECT FROM public.foundation_user u
+            WHERE u.id = NEW.checker_id AND u.is_active)) THEN
+    RAISE EXCEPTION 'approval_no_right: the checker of % has not the right %',
+      NEW.approval_id, asked.permission USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;
 END $$;

@@ -1,5 +1,5 @@
--- A role of the house's own is what the latest approval about it says, and its group carries no
--- right that the role does not name, nor any while it is off (ROL-12).
+-- A role of the house's own is what the latest approval about it says, and its group, which has its
+-- name, carries no right that the role does not name, nor any while it is off (ROL-12).
 CREATE OR REPLACE FUNCTION public.foundation_staff_role_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -21,7 +21,9 @@ BEGIN
   IF said.id IS NULL OR NEW.approval_id IS DISTINCT FROM said.id
      OR NEW.rights IS DISTINCT FROM said.after -> 'rights'
      OR NEW.purpose IS DISTINCT FROM said.after ->> 'purpose'
-     OR NEW.is_active IS DISTINCT FROM (said.after ->> 'is_active')::boolean THEN
+     OR NEW.is_active IS DISTINCT FROM (said.after ->> 'is_active')::boolean
+     OR NOT EXISTS (SELECT FROM public.auth_group g
+          WHERE g.id = NEW.group_id AND g.name = NEW.name) THEN
     RAISE EXCEPTION 'staff_role_not_approved: nobody approved this of role %', NEW.name
       USING ERRCODE = 'check_violation';
   END IF;

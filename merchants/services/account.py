@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from config.errors import DomainError, NotFound
-from foundation import actor
+from foundation import actor, owner
 from foundation.models import User
 from foundation.services import audit
 from foundation.services import guess_count as guess_counts
@@ -26,6 +28,12 @@ class AccountOfOtherKind(DomainError):
     """
 
     code = "account_of_other_kind"
+
+
+class OwnerNeeded(DomainError):
+    """The product's own role makes no staff: the command was run without the owner's."""
+
+    code = "owner_needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +62,13 @@ def ensure(
 
     An account that is there is left as it is; `rotate` gives it a new password. `same_person_as`
     names another account of the same human being, so that maker and checker are told apart (X10).
-    Its owner changes the password at his first sign-in (SIG-16).
+    Its owner changes the password at his first sign-in (SIG-16). Staff are made by the role that
+    owns the tables (`foundation.owner`).
 
-    Raises: AccountOfOtherKind; NotFound for an unknown group or account.
-    Rule:   MER-7 (docs/rules/merchants.md).
+    Raises: AccountOfOtherKind, OwnerNeeded; NotFound for an unknown group or account.
+    Rule:   MER-7 (docs/rules/merchants.md), ROL-13 (docs/rules/roles.md).
     """
-    with transaction.atomic():
+    with _making_staff() if staff else nullcontext(), transaction.atomic():
         actor.stamp_transaction()
         user = User.objects.select_for_update().filter(username=username).first()
         if user is not None and user.is_staff != staff:
@@ -87,6 +96,20 @@ def ensure(
         user.groups.set([_group(group) for group in groups])
         _record(user, "account.create")
     return SignIn(user, created=True, password=password)
+
+
+@contextmanager
+def _making_staff() -> Iterator[None]:
+    """Write as the owner of the tables; say so where the database refuses the product."""
+    try:
+        with owner.connected():
+            yield
+    except IntegrityError as refused:
+        if not re.search(r"staff_(account_not_approved|role_not_given)", str(refused)):
+            raise
+        raise OwnerNeeded(
+            _("The product makes no staff by itself: set DATABASE_OWNER_URL, as for migrate.")
+        ) from refused
 
 
 def _account(username: str) -> User:

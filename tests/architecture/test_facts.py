@@ -14,6 +14,7 @@ from tests.databases import PACKAGES
 # adds a model decides: a fact of one merchant's book, or a line here.
 REFERENCE = {
     "foundation.ApprovalPolicy",
+    "foundation.ApprovalRight",
     "foundation.BusinessDay",
     "foundation.Delegation",
     "foundation.GuessCount",

@@ -182,7 +182,7 @@ class TestAChange:
         application, approval = make.proposed(shop, maker, reviewer)
 
         with refused("application_without_effect"):
-            approve(application, approval, UserFactory())
+            approve(application, approval, UserFactory(is_superuser=True))
 
     def test_is_not_approved_by_who_acts_for_the_merchant(self, shop, maker, reviewer):
         inside = portal.member(shop)
@@ -196,7 +196,7 @@ class TestAChange:
         stand(shop.id, "CLOSING")
 
         with refused("application_change_closed"):
-            approve(application, approval, UserFactory())
+            approve(application, approval, UserFactory(is_superuser=True))
 
     def test_is_approved_only_as_it_was_shown(self, shop, maker, reviewer, monkeypatch):
         monkeypatch.setattr(
@@ -208,7 +208,7 @@ class TestAChange:
         application, approval = make.proposed(shop, maker, reviewer)
 
         with refused("application_unapproved"):
-            approve(application, approval, UserFactory())
+            approve(application, approval, UserFactory(is_superuser=True))
 
     def test_is_put_in_force_exactly_as_it_was_approved(self, shop, maker, reviewer, monkeypatch):
         application, approval = make.proposed(shop, maker, reviewer)

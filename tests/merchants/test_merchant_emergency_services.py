@@ -237,9 +237,11 @@ INSERT INTO foundation_approval (merchant_id, action, subject, before, after, ef
        reason, attachments, permission, maker_id, maker_person_id, content_sha256, checkers_needed,
        proposed_at, expires_at, state, actor, request_id)
 SELECT m.id, %(action)s, 'raw:' || m.id || %(action)s, '{}', jsonb_build_object('document', 'x',
-       'merchants', jsonb_build_array(m.merchant_no || ' ' || %(move)s)), '', 'x', '[]', '', u.id,
-       u.person_id, 'x', 1, %(at)s, %(at)s::timestamptz + interval '1 day', 'PROPOSED', '', ''
-  FROM merchants_merchant m, foundation_user u WHERE m.id = %(merchant)s AND u.id = %(user)s
+       'merchants', jsonb_build_array(m.merchant_no || ' ' || %(move)s)), '', 'x', '[]',
+       r.permission, u.id, u.person_id, 'x', 1, %(at)s, %(at)s::timestamptz + interval '1 day',
+       'PROPOSED', '', ''
+  FROM merchants_merchant m, foundation_user u, foundation_approval_right r
+ WHERE m.id = %(merchant)s AND u.id = %(user)s AND r.action = %(action)s
 RETURNING id"""
 STEP = """
 INSERT INTO merchants_merchant_transition (merchant_id, sequence, from_status, to_status, reason,

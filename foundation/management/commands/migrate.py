@@ -9,6 +9,7 @@ from django.core.management.commands.migrate import Command as Migrate
 from django.db import connections
 
 from foundation import roles
+from foundation.services import approval_right as approval_rights
 
 
 class Command(Migrate):
@@ -16,7 +17,7 @@ class Command(Migrate):
     Migrate with DATABASE_OWNER_URL: the product's own role may not change tables.
 
     First come the default rights in the schema (config/sql/grants.sql), which new tables inherit;
-    last the groups of the roles, when everything is migrated.
+    last the groups of the roles and the rights of the approvals, when everything is migrated.
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,3 +31,4 @@ class Command(Migrate):
         super().handle(*args, **options)
         if not (options["plan"] or options["check_unapplied"] or options["app_label"]):
             roles.sync(using=options["database"])
+            approval_rights.sync(using=options["database"])

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
-from foundation import actor, roles
+from foundation import actor, owner, roles
 from foundation.command import JsonCommand
 
 
@@ -21,7 +21,7 @@ class Command(JsonCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with actor.acting("system:roles"), transaction.atomic():
+        with actor.acting("system:roles"), owner.connected(), transaction.atomic():
             actor.stamp_transaction()
             held = roles.sync()
         if options["json"]:
