@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from foundation.models import Approval, User
+from tests.factories.foundation import UserFactory
 from tests.foundation.colleagues import (
     approve,
     colleague_proposed,
@@ -51,6 +52,26 @@ class TestTheForms:
         shown = client_of(bo).get(page).content.decode()
         assert "New colleague Dan Li (dan.li): finance" in shown
         assert "dan@example.com" in shown
+        assert "may be the same person" not in shown
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"first_name": "LI", "last_name": " dan"},
+            {"email": "D.an+work@EXAMPLE.com"},
+        ],
+    )
+    def test_show_who_may_be_the_same_person(
+        self, ann: User, bo: User, fields: dict[str, str]
+    ) -> None:
+        UserFactory.create(username="danny", **fields)
+        client_of(ann).post(reverse("admin:foundation_staff_new"), COLLEAGUE)
+        page = reverse("admin:foundation_approval_change", args=[Approval.objects.get().pk])
+
+        shown = client_of(bo).get(page).content.decode()
+
+        assert "may be the same person as" in shown
+        assert "danny" in shown
 
     @pytest.mark.parametrize(
         ("field", "value"),
