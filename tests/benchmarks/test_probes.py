@@ -15,13 +15,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.mark.slow
 @pytest.mark.parametrize("probe", ["batch", "import", "settle", "page"])
-def test_a_probe_tells_figures_that_name_known_limits(probe: str, tmp_path: Path) -> None:
+def test_a_probe_tells_figures_that_name_known_limits(
+    probe: str, tmp_path: Path, template_db: str
+) -> None:
     if not os.environ.get("DATABASE_SUPERUSER_URL"):
         pytest.skip("DATABASE_SUPERUSER_URL is not set: a probe makes its own database.")
     environment = os.environ | {
         "BENCH_SECONDS": "0.2",
         "BENCH_SCALE": "0.001",
         "BENCH_HOME": str(tmp_path),
+        "BENCH_TEMPLATE": template_db,
     }
     done = subprocess.run(
         [sys.executable, "tests/benchmarks/subject.py", probe],

@@ -114,16 +114,16 @@ class TestFilters:
 class TestNonsense:
     @pytest.mark.parametrize("part", range(4))  # thousands of pages: so that no test lasts long
     def test_in_the_address_of_a_list_is_answered(self, boss: Client, part: int) -> None:
-        for screen in SCREENS[part::4]:
+        for turn, screen in enumerate(SCREENS[part::4]):
             address = reverse(name_of(screen, "changelist"))
             for place, value in enumerate(NONSENSE):
                 names = list(parameters(screen))
                 alone = {names[place % len(names)]: value}
                 whole = dict.fromkeys(names[: len(screen.list_filter) + 3], value)
-                for query in (alone, whole):
-                    answer = boss.get(address, query, follow=True)
-                    assert answer.status_code in (200, 400), (address, query)
-                    assert answer.status_code == 200 or "merchant" not in query
+                query = (alone, whole)[(place + turn) % 2]  # each value both ways, on half of them
+                answer = boss.get(address, query, follow=True)
+                assert answer.status_code in (200, 400), (address, query)
+                assert answer.status_code == 200 or "merchant" not in query
 
     def test_that_cannot_be_stored_is_refused_beside_a_step(self, boss: Client) -> None:
         row = BankAccount.objects.get()
@@ -139,8 +139,9 @@ class TestNonsense:
     def test_in_the_address_of_a_row_is_not_found(self, boss: Client) -> None:
         for screen in SCREENS:
             for value in ("0", "x", "-1", "9" * 60, "%00", "\0", "½", "a/b"):
-                answer = boss.get(reverse(name_of(screen, "change"), args=[value]), follow=True)
-                assert answer.status_code in (200, 404), (screen.opts, value)
+                answer = boss.get(reverse(name_of(screen, "change"), args=[value]))
+                assert answer.status_code in (302, 404), (screen.opts, value)
+                assert answer.status_code == 404 or answer["Location"] == reverse("admin:index")
 
     def test_in_the_address_of_a_page_is_answered(self, boss: Client) -> None:
         for page, names in PAGES.items():
