@@ -83,6 +83,11 @@ class Migration(migrations.Migration):
                 'verbose_name': 'fee version',
                 'verbose_name_plural': 'fee versions',
                 'db_table': 'channels_fee_rule',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'product', 'channel', 'currency', 'effective_from'), name='fee_rule_one_per_rank', nulls_distinct=False),
+                    models.CheckConstraint(condition=models.Q(('rate_percent__gte', 0), ('rate_percent__lte', 100)), name='fee_rule_rate_is_a_percentage'),
+                    models.CheckConstraint(condition=models.Q(('fixed__gte', 0), ('minimum__gte', 0), models.Q(('cap__isnull', True), ('cap__gte', models.F('minimum')), _connector='OR')), name='fee_rule_parts_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -102,6 +107,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'clearing chunk',
                 'verbose_name_plural': 'clearing chunks',
                 'db_table': 'channels_chunk',
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'NEW')), fields=['kind', 'id'], name='chunk_to_clear'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -125,6 +133,14 @@ class Migration(migrations.Migration):
                 'verbose_name': 'payment',
                 'verbose_name_plural': 'payments',
                 'db_table': 'channels_payment',
+                'indexes': [
+                    models.Index(fields=['merchant', 'captured_at', 'id'], name='payment_by_time'),
+                    models.Index(fields=['order_no', 'merchant'], name='payment_by_order'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('payment_no', 'merchant'), name='payment_one_number'),
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0), ('amount_minor__lte', 1000000000000000)), name='payment_amount_in_range'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -141,6 +157,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'pricing',
                 'verbose_name_plural': 'pricings',
                 'db_table': 'channels_pricing',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'payment'), name='pricing_one_per_payment'),
+                    models.CheckConstraint(condition=models.Q(('fee_minor__gte', 0)), name='pricing_fee_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -161,6 +181,14 @@ class Migration(migrations.Migration):
                 'verbose_name': 'refund',
                 'verbose_name_plural': 'refunds',
                 'db_table': 'channels_refund',
+                'indexes': [
+                    models.Index(fields=['merchant', 'refunded_at', 'id'], name='refund_by_time'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('refund_no', 'merchant'), name='refund_one_number'),
+                    models.UniqueConstraint(fields=('merchant', 'payment', 'refunded_before_minor'), name='refund_one_chain'),
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0), ('refunded_before_minor__gte', 0)), name='refund_amount_positive'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -181,6 +209,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'refund booking',
                 'verbose_name_plural': 'refund bookings',
                 'db_table': 'channels_refund_booking',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'refund'), name='booking_one_per_refund'),
+                    models.CheckConstraint(condition=models.Q(('amount_minor', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('fee_returned_minor'), '+', models.F('from_pending_minor')), '+', models.F('from_available_minor')), '+', models.F('to_debt_minor'))), ('fee_returned_minor__gte', 0), ('from_available_minor__gte', 0), ('from_pending_minor__gte', 0), ('to_debt_minor__gte', 0)), name='booking_parts_sum'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -197,74 +229,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'unpriced fact',
                 'verbose_name_plural': 'unpriced facts',
                 'db_table': 'channels_unpriced',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'fact_kind', 'fact_id'), name='unpriced_once'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='chunk',
-            index=models.Index(condition=models.Q(('state', 'NEW')), fields=['kind', 'id'], name='chunk_to_clear'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricing',
-            constraint=models.UniqueConstraint(fields=('merchant', 'payment'), name='pricing_one_per_payment'),
-        ),
-        migrations.AddConstraint(
-            model_name='pricing',
-            constraint=models.CheckConstraint(condition=models.Q(('fee_minor__gte', 0)), name='pricing_fee_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['merchant', 'captured_at', 'id'], name='payment_by_time'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['order_no', 'merchant'], name='payment_by_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('payment_no', 'merchant'), name='payment_one_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0), ('amount_minor__lte', 1000000000000000)), name='payment_amount_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='feerule',
-            constraint=models.UniqueConstraint(fields=('merchant', 'product', 'channel', 'currency', 'effective_from'), name='fee_rule_one_per_rank', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='feerule',
-            constraint=models.CheckConstraint(condition=models.Q(('rate_percent__gte', 0), ('rate_percent__lte', 100)), name='fee_rule_rate_is_a_percentage'),
-        ),
-        migrations.AddConstraint(
-            model_name='feerule',
-            constraint=models.CheckConstraint(condition=models.Q(('fixed__gte', 0), ('minimum__gte', 0), models.Q(('cap__isnull', True), ('cap__gte', models.F('minimum')), _connector='OR')), name='fee_rule_parts_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(fields=['merchant', 'refunded_at', 'id'], name='refund_by_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.UniqueConstraint(fields=('refund_no', 'merchant'), name='refund_one_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.UniqueConstraint(fields=('merchant', 'payment', 'refunded_before_minor'), name='refund_one_chain'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0), ('refunded_before_minor__gte', 0)), name='refund_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='refundbooking',
-            constraint=models.UniqueConstraint(fields=('merchant', 'refund'), name='booking_one_per_refund'),
-        ),
-        migrations.AddConstraint(
-            model_name='refundbooking',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('fee_returned_minor'), '+', models.F('from_pending_minor')), '+', models.F('from_available_minor')), '+', models.F('to_debt_minor'))), ('fee_returned_minor__gte', 0), ('from_available_minor__gte', 0), ('from_pending_minor__gte', 0), ('to_debt_minor__gte', 0)), name='booking_parts_sum'),
-        ),
-        migrations.AddConstraint(
-            model_name='unpriced',
-            constraint=models.UniqueConstraint(fields=('merchant', 'fact_kind', 'fact_id'), name='unpriced_once'),
         ),
     ]

@@ -43,6 +43,18 @@ class Migration(migrations.Migration):
                 'verbose_name': 'approval',
                 'verbose_name_plural': 'approvals',
                 'db_table': 'foundation_approval',
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'PROPOSED')), fields=['expires_at'], name='approval_open'),
+                    models.Index(fields=['-proposed_at', '-id'], name='approval_newest'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'PROPOSED')), fields=('merchant', 'action', 'subject'), name='approval_one_open'),
+                    models.UniqueConstraint(fields=('merchant', 'id', 'maker_person', 'content_sha256'), name='approval_content'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('effect_currency', ''), ('effect_minor', None)), models.Q(('effect_minor__isnull', False), models.Q(('effect_currency', ''), _negated=True)), _connector='OR'), name='approval_effect_has_currency'),
+                    models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('proposed_at'))), name='approval_expires_later'),
+                    models.CheckConstraint(condition=models.Q(('checkers_needed__gte', 1)), name='approval_checked'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('state', 'PROPOSED')), models.Q(models.Q(('state', 'PROPOSED'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='approval_closed_at'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -65,6 +77,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'decision',
                 'verbose_name_plural': 'decisions',
                 'db_table': 'foundation_approval_decision',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'approval', 'checker_person'), name='approval_decides_once'),
+                    models.CheckConstraint(condition=models.Q(('maker_person', models.F('checker_person')), _negated=True), name='approval_two_persons'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -82,46 +98,6 @@ class Migration(migrations.Migration):
                 'db_table': 'foundation_approval_policy',
                 'constraints': [models.UniqueConstraint(fields=('action', 'currency', 'from_amount_minor'), name='approval_policy_tier'), models.CheckConstraint(condition=models.Q(('checkers_needed__range', (1, 5)), ('from_amount_minor__gte', 0)), name='approval_policy_sensible')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(condition=models.Q(('state', 'PROPOSED')), fields=['expires_at'], name='approval_open'),
-        ),
-        migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(fields=['-proposed_at', '-id'], name='approval_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'PROPOSED')), fields=('merchant', 'action', 'subject'), name='approval_one_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(fields=('merchant', 'id', 'maker_person', 'content_sha256'), name='approval_content'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('effect_currency', ''), ('effect_minor', None)), models.Q(('effect_minor__isnull', False), models.Q(('effect_currency', ''), _negated=True)), _connector='OR'), name='approval_effect_has_currency'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('proposed_at'))), name='approval_expires_later'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('checkers_needed__gte', 1)), name='approval_checked'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('state', 'PROPOSED')), models.Q(models.Q(('state', 'PROPOSED'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='approval_closed_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='approvaldecision',
-            constraint=models.UniqueConstraint(fields=('merchant', 'approval', 'checker_person'), name='approval_decides_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='approvaldecision',
-            constraint=models.CheckConstraint(condition=models.Q(('maker_person', models.F('checker_person')), _negated=True), name='approval_two_persons'),
         ),
         sql.migrate_file(
             "foundation", "guards", "DROP FUNCTION public.foundation_refuse_change() CASCADE"

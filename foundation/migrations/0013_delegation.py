@@ -31,6 +31,9 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'delegations',
                 'db_table': 'foundation_delegation',
                 'permissions': [('approve_delegation', 'Can approve delegations')],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='delegation_has_a_span'),
+                ],
             },
         ),
         migrations.AddField(
@@ -92,10 +95,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='delegation',
             constraint=models.CheckConstraint(condition=models.Q(('delegator_person', models.F('delegate_person')), _negated=True), name='delegation_two_persons'),
-        ),
-        migrations.AddConstraint(
-            model_name='delegation',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='delegation_has_a_span'),
         ),
         migrations.AddConstraint(
             model_name='delegation',

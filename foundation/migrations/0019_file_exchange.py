@@ -54,6 +54,14 @@ class Migration(migrations.Migration):
                 'verbose_name': 'export',
                 'verbose_name_plural': 'exports',
                 'db_table': 'foundation_file_export',
+                'indexes': [
+                    models.Index(condition=models.Q(('state__in', ['REQUESTED', 'READY'])), fields=['expires_at'], name='file_export_open'),
+                    models.Index(fields=['merchant', 'requested_by'], name='file_export_of_person'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'READY'), _negated=True), models.Q(('rows__isnull', False), ('size_bytes__isnull', False), models.Q(('sha256', ''), _negated=True)), _connector='OR'), name='file_export_counted'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['REQUESTED', 'READY']), ('closed_at__isnull', False), _connector='OR'), name='file_export_closed_when'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -67,6 +75,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'foundation_file_export_part',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'export', 'position'), name='file_export_part'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -95,39 +106,14 @@ class Migration(migrations.Migration):
                 'verbose_name': 'import',
                 'verbose_name_plural': 'imports',
                 'db_table': 'foundation_file_import',
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'CHECKED')), fields=['expires_at'], name='file_import_waiting'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'uuid'), name='file_import_uuid'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('content__isnull', False), ('state', 'CHECKED')), models.Q(models.Q(('state', 'CHECKED'), _negated=True), ('closed_at__isnull', False), ('content__isnull', True)), _connector='OR'), name='file_import_forgets'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='fileexport',
-            index=models.Index(condition=models.Q(('state__in', ['REQUESTED', 'READY'])), fields=['expires_at'], name='file_export_open'),
-        ),
-        migrations.AddIndex(
-            model_name='fileexport',
-            index=models.Index(fields=['merchant', 'requested_by'], name='file_export_of_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='fileexport',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'READY'), _negated=True), models.Q(('rows__isnull', False), ('size_bytes__isnull', False), models.Q(('sha256', ''), _negated=True)), _connector='OR'), name='file_export_counted'),
-        ),
-        migrations.AddConstraint(
-            model_name='fileexport',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['REQUESTED', 'READY']), ('closed_at__isnull', False), _connector='OR'), name='file_export_closed_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='fileexportpart',
-            constraint=models.UniqueConstraint(fields=('merchant', 'export', 'position'), name='file_export_part'),
-        ),
-        migrations.AddIndex(
-            model_name='fileimport',
-            index=models.Index(condition=models.Q(('state', 'CHECKED')), fields=['expires_at'], name='file_import_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='fileimport',
-            constraint=models.UniqueConstraint(fields=('merchant', 'uuid'), name='file_import_uuid'),
-        ),
-        migrations.AddConstraint(
-            model_name='fileimport',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('content__isnull', False), ('state', 'CHECKED')), models.Q(models.Q(('state', 'CHECKED'), _negated=True), ('closed_at__isnull', False), ('content__isnull', True)), _connector='OR'), name='file_import_forgets'),
         ),
         guards.never_deleted("foundation_file_import"),
         guards.never_deleted("foundation_file_export"),

@@ -34,11 +34,11 @@ class Migration(migrations.Migration):
                 ("encrypted", foundation.fields.EncryptedTextField()),
                 ("text_hash", models.BinaryField()),
             ],
-            options={"db_table": "foundation_key_proof"},
-        ),
-        migrations.AddConstraint(
-            model_name="keyproof",
-            constraint=models.CheckConstraint(condition=models.Q(("id", 1)), name="key_proof_one"),
+            options={"db_table": "foundation_key_proof",
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="key_proof_one"),
+                ],
+            },
         ),
         guards.never_deleted("foundation_key_proof"),
         migrations.RunPython(prove, migrations.RunPython.noop),

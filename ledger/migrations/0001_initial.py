@@ -65,6 +65,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'account',
                 'verbose_name_plural': 'accounts',
                 'db_table': 'ledger_account',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'kind', 'currency', 'ref_kind', 'ref_id'), name='account_one_slice'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -80,6 +83,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'ability',
                 'verbose_name_plural': 'abilities',
                 'db_table': 'ledger_ability',
+                'constraints': [
+                    models.UniqueConstraint(fields=('account_kind', 'operation', 'side'), name='ability_one_cell'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -103,6 +109,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'journal entry',
                 'verbose_name_plural': 'journal entries',
                 'db_table': 'ledger_entry',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'source_kind', 'source_id'), name='entry_one_per_cause'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -133,6 +142,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'hold',
                 'verbose_name_plural': 'holds',
                 'db_table': 'ledger_hold',
+                'indexes': [
+                    models.Index(condition=models.Q(('expires_at__isnull', False), ('state', 'OPEN')), fields=['expires_at'], name='hold_by_expiry'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'source_kind', 'source_id'), name='hold_one_per_cause'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -157,6 +172,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'posting',
                 'verbose_name_plural': 'postings',
                 'db_table': 'ledger_posting',
+                'indexes': [
+                    models.Index(fields=['merchant', 'entry'], name='posting_by_entry'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'account', 'seq'), name='posting_one_per_seq'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -177,47 +198,15 @@ class Migration(migrations.Migration):
                 'verbose_name': 'posting line',
                 'verbose_name_plural': 'posting lines',
                 'db_table': 'ledger_posting_line',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'account', 'seq', 'line_no'), name='line_one_per_number'),
+                    models.UniqueConstraint(fields=('merchant', 'fact_kind', 'fact_id', 'account'), name='line_one_per_fact'),
+                ],
             },
         ),
         migrations.AddField(
             model_name='accountkind',
             name='subject',
             field=models.ForeignKey(db_column='subject', on_delete=django.db.models.deletion.PROTECT, to='ledger.subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('merchant', 'kind', 'currency', 'ref_kind', 'ref_id'), name='account_one_slice'),
-        ),
-        migrations.AddConstraint(
-            model_name='ability',
-            constraint=models.UniqueConstraint(fields=('account_kind', 'operation', 'side'), name='ability_one_cell'),
-        ),
-        migrations.AddConstraint(
-            model_name='journalentry',
-            constraint=models.UniqueConstraint(fields=('merchant', 'source_kind', 'source_id'), name='entry_one_per_cause'),
-        ),
-        migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('expires_at__isnull', False), ('state', 'OPEN')), fields=['expires_at'], name='hold_by_expiry'),
-        ),
-        migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.UniqueConstraint(fields=('merchant', 'source_kind', 'source_id'), name='hold_one_per_cause'),
-        ),
-        migrations.AddIndex(
-            model_name='posting',
-            index=models.Index(fields=['merchant', 'entry'], name='posting_by_entry'),
-        ),
-        migrations.AddConstraint(
-            model_name='posting',
-            constraint=models.UniqueConstraint(fields=('merchant', 'account', 'seq'), name='posting_one_per_seq'),
-        ),
-        migrations.AddConstraint(
-            model_name='postingline',
-            constraint=models.UniqueConstraint(fields=('merchant', 'account', 'seq', 'line_no'), name='line_one_per_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='postingline',
-            constraint=models.UniqueConstraint(fields=('merchant', 'fact_kind', 'fact_id', 'account'), name='line_one_per_fact'),
         ),
     ]

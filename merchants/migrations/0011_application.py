@@ -86,6 +86,21 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'applications',
                 'db_table': 'merchants_application',
                 'permissions': [('review_application', 'Can do the first review of applications'), ('approve_application', 'Can approve applications')],
+                'indexes': [
+                    models.Index(fields=['merchant', 'state', 'id'], name='application_by_state'),
+                    models.Index(condition=models.Q(('registration_no', ''), _negated=True), fields=['registration_no'], name='application_registration'),
+                    models.Index(condition=models.Q(('account_hash__isnull', False)), fields=['account_hash'], name='application_account'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'number'), name='application_number'),
+                    models.UniqueConstraint(fields=('merchant', 'uuid'), name='application_uuid'),
+                    models.UniqueConstraint(condition=models.Q(('became__isnull', False)), fields=('merchant', 'became'), name='application_became_once'),
+                    models.CheckConstraint(condition=models.Q(('state', 'DRAFT'), ('version_no__gte', 1), _connector='OR'), name='application_versioned'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['DRAFT', 'SUBMITTED']), models.Q(('first_reviewer__isnull', False), ('first_reviewer_person__isnull', False)), _connector='OR'), name='application_reviewed_by_somebody'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('became__isnull', False), ('second_reviewer__isnull', False), ('state', 'APPROVED')), models.Q(models.Q(('state', 'APPROVED'), _negated=True), ('became', None), ('second_reviewer', None)), _connector='OR'), name='application_approved_became_merchant'),
+                    models.CheckConstraint(condition=models.Q(('second_reviewer_person', None), models.Q(('second_reviewer_person', models.F('first_reviewer_person')), _negated=True), _connector='OR'), name='application_two_reviewers'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('account_hash__isnull', True), ('account_number__isnull', True), ('account_masked', '')), models.Q(('account_hash__isnull', False), ('account_number__isnull', False), models.Q(('account_masked', ''), _negated=True)), _connector='OR'), name='application_account_whole'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -266,49 +281,5 @@ class Migration(migrations.Migration):
                 'db_table': 'merchants_document',
                 'constraints': [models.UniqueConstraint(fields=('merchant', 'uuid'), name='document_uuid'), models.UniqueConstraint(condition=models.Q(('removed_at', None)), fields=('merchant', 'application', 'kind', 'sha256'), name='document_once'), models.CheckConstraint(condition=models.Q(('content_type__in', ['image/jpeg', 'image/png', 'application/pdf'])), name='document_type')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='application',
-            index=models.Index(fields=['merchant', 'state', 'id'], name='application_by_state'),
-        ),
-        migrations.AddIndex(
-            model_name='application',
-            index=models.Index(condition=models.Q(('registration_no', ''), _negated=True), fields=['registration_no'], name='application_registration'),
-        ),
-        migrations.AddIndex(
-            model_name='application',
-            index=models.Index(condition=models.Q(('account_hash__isnull', False)), fields=['account_hash'], name='application_account'),
-        ),
-        migrations.AddConstraint(
-            model_name='application',
-            constraint=models.UniqueConstraint(fields=('merchant', 'number'), name='application_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='application',
-            constraint=models.UniqueConstraint(fields=('merchant', 'uuid'), name='application_uuid'),
-        ),
-        migrations.AddConstraint(
-            model_name='application',
-            constraint=models.UniqueConstraint(condition=models.Q(('became__isnull', False)), fields=('merchant', 'became'), name='application_became_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='application',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'DRAFT'), ('version_no__gte', 1), _connector='OR'), name='application_versioned'),
-        ),
-        migrations.AddConstraint(
-            model_name='application',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['DRAFT', 'SUBMITTED']), models.Q(('first_reviewer__isnull', False), ('first_reviewer_person__isnull', False)), _connector='OR'), name='application_reviewed_by_somebody'),
-        ),
-        migrations.AddConstraint(
-            model_name='application',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('became__isnull', False), ('second_reviewer__isnull', False), ('state', 'APPROVED')), models.Q(models.Q(('state', 'APPROVED'), _negated=True), ('became', None), ('second_reviewer', None)), _connector='OR'), name='application_approved_became_merchant'),
-        ),
-        migrations.AddConstraint(
-            model_name='application',
-            constraint=models.CheckConstraint(condition=models.Q(('second_reviewer_person', None), models.Q(('second_reviewer_person', models.F('first_reviewer_person')), _negated=True), _connector='OR'), name='application_two_reviewers'),
-        ),
-        migrations.AddConstraint(
-            model_name='application',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('account_hash__isnull', True), ('account_number__isnull', True), ('account_masked', '')), models.Q(('account_hash__isnull', False), ('account_number__isnull', False), models.Q(('account_masked', ''), _negated=True)), _connector='OR'), name='application_account_whole'),
         ),
     ]

@@ -35,6 +35,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'invitation',
                 'verbose_name_plural': 'invitations',
                 'db_table': 'merchants_invitation',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('accepted_at__isnull', True), ('accepted_at__lt', models.F('expires_at')), _connector='OR'), name='invitation_accepted_in_time'),
+                ],
             },
         ),
         migrations.AlterField(
@@ -56,6 +59,11 @@ class Migration(migrations.Migration):
                 'verbose_name': 'custom role',
                 'verbose_name_plural': 'custom roles',
                 'db_table': 'merchants_custom_role',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'name'), name='custom_role_name'),
+                    models.UniqueConstraint(fields=('merchant', 'id'), name='custom_role_in_book'),
+                    models.CheckConstraint(condition=models.Q(('abilities__len__gte', 1), ('abilities__contained_by', ['see_balances', 'see_payments', 'withdraw', 'manage'])), name='custom_role_known_abilities'),
+                ],
             },
         ),
         migrations.AddField(
@@ -88,18 +96,6 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant'),
         ),
         migrations.AddConstraint(
-            model_name='customrole',
-            constraint=models.UniqueConstraint(fields=('merchant', 'name'), name='custom_role_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='customrole',
-            constraint=models.UniqueConstraint(fields=('merchant', 'id'), name='custom_role_in_book'),
-        ),
-        migrations.AddConstraint(
-            model_name='customrole',
-            constraint=models.CheckConstraint(condition=models.Q(('abilities__len__gte', 1), ('abilities__contained_by', ['see_balances', 'see_payments', 'withdraw', 'manage'])), name='custom_role_known_abilities'),
-        ),
-        migrations.AddConstraint(
             model_name='invitation',
             constraint=models.UniqueConstraint(fields=('merchant', 'uuid'), name='invitation_uuid'),
         ),
@@ -110,10 +106,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='invitation',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('accepted_at__isnull', True), ('accepted_by__isnull', True)), models.Q(('accepted_at__isnull', False), ('accepted_by__isnull', False), ('withdrawn_at__isnull', True)), _connector='OR'), name='invitation_ends_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('accepted_at__isnull', True), ('accepted_at__lt', models.F('expires_at')), _connector='OR'), name='invitation_accepted_in_time'),
         ),
         migrations.AddConstraint(
             model_name='invitation',

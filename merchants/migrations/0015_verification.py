@@ -32,6 +32,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'count of wrong proofs',
                 'verbose_name_plural': 'counts of wrong proofs',
                 'db_table': 'merchants_factor_count',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('failed_count__lte', 5)), name='factor_count_five'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -49,6 +52,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'one-time code',
                 'verbose_name_plural': 'one-time codes',
                 'db_table': 'merchants_one_time_code',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('sequence__range', (1, 3))), name='one_time_code_few'),
+                    models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at')), ('expires_at__lte', django.db.models.expressions.CombinedExpression(models.F('created_at'), '+', models.Value(datetime.timedelta(seconds=300))))), name='one_time_code_short'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -88,6 +95,13 @@ class Migration(migrations.Migration):
                 'verbose_name': 'verification request',
                 'verbose_name_plural': 'verification requests',
                 'db_table': 'merchants_verification_request',
+                'indexes': [
+                    models.Index(fields=['-opened_at', '-id'], name='verification_request_newest'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('opened_at')), ('expires_at__lte', django.db.models.expressions.CombinedExpression(models.F('opened_at'), '+', models.Value(datetime.timedelta(seconds=900))))), name='verification_request_short'),
+                    models.CheckConstraint(condition=models.Q(('factors__len__gte', 1), ('amount_minor__gte', 0)), name='verification_request_sensible'),
+                ],
             },
         ),
         migrations.AlterModelOptions(
@@ -171,29 +185,13 @@ class Migration(migrations.Migration):
             model_name='factorcount',
             constraint=models.UniqueConstraint(fields=('merchant', 'user', 'factor'), name='factor_count_once'),
         ),
-        migrations.AddConstraint(
-            model_name='factorcount',
-            constraint=models.CheckConstraint(condition=models.Q(('failed_count__lte', 5)), name='factor_count_five'),
-        ),
         migrations.AddIndex(
             model_name='verificationrequest',
             index=models.Index(fields=['user', '-opened_at'], name='verification_request_user'),
         ),
-        migrations.AddIndex(
-            model_name='verificationrequest',
-            index=models.Index(fields=['-opened_at', '-id'], name='verification_request_newest'),
-        ),
         migrations.AddConstraint(
             model_name='verificationrequest',
             constraint=models.UniqueConstraint(fields=('merchant', 'number'), name='verification_request_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='verificationrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('opened_at')), ('expires_at__lte', django.db.models.expressions.CombinedExpression(models.F('opened_at'), '+', models.Value(datetime.timedelta(seconds=900))))), name='verification_request_short'),
-        ),
-        migrations.AddConstraint(
-            model_name='verificationrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('factors__len__gte', 1), ('amount_minor__gte', 0)), name='verification_request_sensible'),
         ),
         migrations.AddIndex(
             model_name='verificationattempt',
@@ -206,13 +204,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='onetimecode',
             constraint=models.UniqueConstraint(fields=('merchant', 'request', 'sequence'), name='one_time_code_sequence'),
-        ),
-        migrations.AddConstraint(
-            model_name='onetimecode',
-            constraint=models.CheckConstraint(condition=models.Q(('sequence__range', (1, 3))), name='one_time_code_few'),
-        ),
-        migrations.AddConstraint(
-            model_name='onetimecode',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at')), ('expires_at__lte', django.db.models.expressions.CombinedExpression(models.F('created_at'), '+', models.Value(datetime.timedelta(seconds=300))))), name='one_time_code_short'),
         ),
     ]

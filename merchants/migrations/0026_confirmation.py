@@ -36,6 +36,14 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'confirmations',
                 'db_table': 'merchants_confirmation',
                 'permissions': [('call_back', 'Can call merchants back and say what came of it')],
+                'indexes': [
+                    models.Index(fields=['-asked_at', '-id'], name='confirmation_newest'),
+                    models.Index(condition=models.Q(('state', 'WAITING')), fields=['factor', 'expires_at'], name='confirmation_waiting'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('decided_at', None), models.Q(('decided_at__gte', models.F('asked_at')), ('decided_at__lt', models.F('expires_at'))), _connector='OR'), name='confirmation_in_time'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('factor', 'call_back'), _negated=True), models.Q(('contact_id__isnull', False), models.Q(('phone_masked', ''), _negated=True)), _connector='OR'), name='confirmation_calls_number_on_file'),
+                ],
             },
         ),
         migrations.RemoveConstraint(
@@ -61,14 +69,6 @@ class Migration(migrations.Migration):
             name='verification',
             field=foundation.models.fact.FactForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='confirmations', to='merchants.verificationrequest', verbose_name='verification request'),
         ),
-        migrations.AddIndex(
-            model_name='confirmation',
-            index=models.Index(fields=['-asked_at', '-id'], name='confirmation_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='confirmation',
-            index=models.Index(condition=models.Q(('state', 'WAITING')), fields=['factor', 'expires_at'], name='confirmation_waiting'),
-        ),
         migrations.AddConstraint(
             model_name='confirmation',
             constraint=models.UniqueConstraint(fields=('merchant', 'verification', 'factor'), name='confirmation_once'),
@@ -76,13 +76,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='confirmation',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('decided_by', None), ('state', 'WAITING'), ('token_id', None)), models.Q(models.Q(('state', 'WAITING'), _negated=True), ('decided_at__isnull', False), ('decided_by__isnull', False)), _connector='OR'), name='confirmation_decided_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='confirmation',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_at', None), models.Q(('decided_at__gte', models.F('asked_at')), ('decided_at__lt', models.F('expires_at'))), _connector='OR'), name='confirmation_in_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='confirmation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('factor', 'call_back'), _negated=True), models.Q(('contact_id__isnull', False), models.Q(('phone_masked', ''), _negated=True)), _connector='OR'), name='confirmation_calls_number_on_file'),
         ),
     ]

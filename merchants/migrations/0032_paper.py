@@ -60,6 +60,15 @@ class Migration(migrations.Migration):
                 'verbose_name': 'paper with an end',
                 'verbose_name_plural': 'papers with an end',
                 'db_table': 'merchants_paper',
+                'indexes': [
+                    models.Index(fields=['valid_until', 'id'], name='paper_by_end'),
+                    models.Index(condition=models.Q(('superseded_by', None)), fields=['valid_until', 'merchant', 'id'], name='paper_current_by_end'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'application_id', 'kind', 'line_no'), name='paper_once'),
+                    models.UniqueConstraint(condition=models.Q(('superseded_by', None)), fields=('merchant', 'kind', 'line_no'), name='paper_one_current'),
+                    models.CheckConstraint(condition=models.Q(('superseded_by', None), models.Q(('superseded_by', models.F('application_id')), _negated=True), _connector='OR'), name='paper_superseded_by_another'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -78,35 +87,11 @@ class Migration(migrations.Migration):
                 'verbose_name': 'warning of an end',
                 'verbose_name_plural': 'warnings of ends',
                 'db_table': 'merchants_paper_notice',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'paper', 'stage'), name='paper_notice_once'),
+                    models.CheckConstraint(condition=models.Q(('stage__in', ['DAYS_60', 'DAYS_30', 'DAYS_7', 'END', 'OVER'])), name='paper_notice_stage'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='paper',
-            index=models.Index(fields=['valid_until', 'id'], name='paper_by_end'),
-        ),
-        migrations.AddIndex(
-            model_name='paper',
-            index=models.Index(condition=models.Q(('superseded_by', None)), fields=['valid_until', 'merchant', 'id'], name='paper_current_by_end'),
-        ),
-        migrations.AddConstraint(
-            model_name='paper',
-            constraint=models.UniqueConstraint(fields=('merchant', 'application_id', 'kind', 'line_no'), name='paper_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='paper',
-            constraint=models.UniqueConstraint(condition=models.Q(('superseded_by', None)), fields=('merchant', 'kind', 'line_no'), name='paper_one_current'),
-        ),
-        migrations.AddConstraint(
-            model_name='paper',
-            constraint=models.CheckConstraint(condition=models.Q(('superseded_by', None), models.Q(('superseded_by', models.F('application_id')), _negated=True), _connector='OR'), name='paper_superseded_by_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='papernotice',
-            constraint=models.UniqueConstraint(fields=('merchant', 'paper', 'stage'), name='paper_notice_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='papernotice',
-            constraint=models.CheckConstraint(condition=models.Q(('stage__in', ['DAYS_60', 'DAYS_30', 'DAYS_7', 'END', 'OVER'])), name='paper_notice_stage'),
         ),
         guards.never_deleted("merchants_paper"),
         guards.append_only("merchants_paper_notice"),

@@ -58,6 +58,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'step of an agent',
                 'verbose_name_plural': 'steps of agents',
                 'db_table': 'merchants_agent_step',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('approval_book', None), ('approval_id', None), ('sequence', 1)), models.Q(('approval_book__isnull', False), ('approval_id__isnull', False)), _connector='OR'), name='agent_step_approval_whole'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -98,6 +101,14 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'agents',
                 'db_table': 'merchants_agent',
                 'permissions': [('propose_agent', 'Can propose agents and whom merchants came by'), ('approve_agent', 'Can decide on agents and whom merchants came by'), ('import_agent', 'Can import agents'), ('export_agent', 'Can export agents')],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('number__regex', '^[A-Za-z0-9][A-Za-z0-9._-]*$')), name='agent_numbered'),
+                    models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='agent_named'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['AGENT', 'ISV'])), name='agent_kind_known'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['ACTIVE', 'STOPPED'])), name='agent_state_known'),
+                    models.CheckConstraint(condition=models.Q(('contract_from', None), ('contract_until', None), ('contract_until__gte', models.F('contract_from')), _connector='OR'), name='agent_contract_in_order'),
+                    models.CheckConstraint(condition=models.Q(('parent', None), models.Q(('parent', models.F('id')), _negated=True), _connector='OR'), name='agent_not_its_own_parent'),
+                ],
             },
         ),
         migrations.AddField(
@@ -130,36 +141,8 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant', verbose_name='merchant'),
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('number__regex', '^[A-Za-z0-9][A-Za-z0-9._-]*$')), name='agent_numbered'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='agent_named'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['AGENT', 'ISV'])), name='agent_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['ACTIVE', 'STOPPED'])), name='agent_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('contract_from', None), ('contract_until', None), ('contract_until__gte', models.F('contract_from')), _connector='OR'), name='agent_contract_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('parent', None), models.Q(('parent', models.F('id')), _negated=True), _connector='OR'), name='agent_not_its_own_parent'),
-        ),
-        migrations.AddConstraint(
             model_name='agentstep',
             constraint=models.UniqueConstraint(fields=('agent', 'sequence'), name='agent_step_sequence'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentstep',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('approval_book', None), ('approval_id', None), ('sequence', 1)), models.Q(('approval_book__isnull', False), ('approval_id__isnull', False)), _connector='OR'), name='agent_step_approval_whole'),
         ),
         migrations.AddConstraint(
             model_name='merchantagent',

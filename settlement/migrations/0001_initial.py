@@ -41,6 +41,13 @@ class Migration(migrations.Migration):
                 'verbose_name': 'settlement batch',
                 'verbose_name_plural': 'settlement batches',
                 'db_table': 'settlement_batch',
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'CLOSED'), _negated=True), fields=['state'], name='batch_unfinished'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('run_date', 'cycle', 'currency', 'part'), name='batch_one_part'),
+                    models.CheckConstraint(condition=models.Q(('merchant_from__lte', models.F('merchant_to'))), name='batch_range'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -70,6 +77,15 @@ class Migration(migrations.Migration):
                 'verbose_name': 'settlement item',
                 'verbose_name_plural': 'settlement items',
                 'db_table': 'settlement_item',
+                'indexes': [
+                    models.Index(condition=models.Q(('state__in', ['COLLECTED', 'FROZEN', 'HELD_BACK', 'POSTED', 'PAYING'])), fields=['state', 'batch'], name='item_unfinished'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'run_date', 'cycle', 'currency'), name='item_one_per_cycle'),
+                    models.CheckConstraint(condition=models.Q(('line_count__gte', 0), ('surcharge_minor__gte', 0), ('to_available_minor__gte', 0)), name='item_not_negative'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['POSTED', 'PAYING', 'CLOSED']), _negated=True), ('net_minor', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('to_debt_minor'), '+', models.F('surcharge_minor')), '+', models.F('to_available_minor'))), _connector='OR'), name='item_sums'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'HELD_BACK'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='item_held_back_says_why'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -88,6 +104,13 @@ class Migration(migrations.Migration):
                 'verbose_name': 'exposure',
                 'verbose_name_plural': 'exposures',
                 'db_table': 'settlement_exposure',
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'RECOVERED'), _negated=True), fields=['opened_at'], name='exposure_open'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'item'), name='exposure_one_per_item'),
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='exposure_positive'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -104,6 +127,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'settlement line',
                 'verbose_name_plural': 'settlement lines',
                 'db_table': 'settlement_line',
+                'indexes': [
+                    django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['item'], name='line_by_item', pages_per_range=16),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'source_id', 'source_kind'), name='line_one_per_source'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -120,6 +149,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'settlement position',
                 'verbose_name_plural': 'settlement positions',
                 'db_table': 'settlement_position',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'currency'), name='position_one'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -165,6 +197,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'settlement schedule',
                 'verbose_name_plural': 'settlement schedules',
                 'db_table': 'settlement_schedule',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'effective_from', 'version'), name='schedule_one_version'),
+                    models.CheckConstraint(condition=models.Q(('code__regex', '^([TD]([0-9]|[12][0-9]|30)|WEEKLY:[1-7]|MONTHLY:([1-9]|1[0-9]|2[0-8])|MANUAL)$')), name='schedule_code_known'),
+                    models.CheckConstraint(condition=models.Q(('surcharge_percent__gte', 0), ('surcharge_percent__lte', 100), ('surcharge_fixed_minor__gte', 0)), name='schedule_surcharge_not_negative'),
+                    models.CheckConstraint(condition=models.Q(('code__in', ('T0', 'D0')), models.Q(('surcharge_fixed_minor', 0), ('surcharge_percent', 0)), _connector='OR'), name='schedule_surcharge_same_day_only'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -190,78 +228,6 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['merchant', 'currency', 'due_date'], name='due_by_date'), models.Index(condition=models.Q(('at_once', True)), fields=['merchant', 'currency', 'due_date'], name='due_at_once'), models.Index(condition=models.Q(('origin_id__isnull', False)), fields=['merchant', 'origin_id'], name='due_by_origin'), models.Index(condition=models.Q(('due_date__isnull', True)), fields=['merchant'], name='due_without_date')],
                 'constraints': [models.UniqueConstraint(fields=('merchant', 'source_kind', 'source_id'), name='due_one_per_source'), models.CheckConstraint(condition=models.Q(models.Q(('amount_minor__gte', 0), ('source_kind', 'payment')), models.Q(models.Q(('source_kind', 'payment'), _negated=True), ('amount_minor__lt', 0)), _connector='OR'), name='due_sign'), models.CheckConstraint(condition=models.Q(('due_date__isnull', False), ('explanation__in', ['manual', 'calendar_year_not_loaded', 'own_payment']), _connector='OR'), name='due_date_or_reason'), models.CheckConstraint(condition=models.Q(('at_once', False), ('due_date', models.F('business_date')), _connector='OR'), name='due_at_once_is_dated')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='item',
-            index=models.Index(condition=models.Q(('state__in', ['COLLECTED', 'FROZEN', 'HELD_BACK', 'POSTED', 'PAYING'])), fields=['state', 'batch'], name='item_unfinished'),
-        ),
-        migrations.AddConstraint(
-            model_name='item',
-            constraint=models.UniqueConstraint(fields=('merchant', 'run_date', 'cycle', 'currency'), name='item_one_per_cycle'),
-        ),
-        migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('line_count__gte', 0), ('surcharge_minor__gte', 0), ('to_available_minor__gte', 0)), name='item_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['POSTED', 'PAYING', 'CLOSED']), _negated=True), ('net_minor', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('to_debt_minor'), '+', models.F('surcharge_minor')), '+', models.F('to_available_minor'))), _connector='OR'), name='item_sums'),
-        ),
-        migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'HELD_BACK'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='item_held_back_says_why'),
-        ),
-        migrations.AddIndex(
-            model_name='exposure',
-            index=models.Index(condition=models.Q(('state', 'RECOVERED'), _negated=True), fields=['opened_at'], name='exposure_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='exposure',
-            constraint=models.UniqueConstraint(fields=('merchant', 'item'), name='exposure_one_per_item'),
-        ),
-        migrations.AddConstraint(
-            model_name='exposure',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='exposure_positive'),
-        ),
-        migrations.AddIndex(
-            model_name='line',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['item'], name='line_by_item', pages_per_range=16),
-        ),
-        migrations.AddConstraint(
-            model_name='line',
-            constraint=models.UniqueConstraint(fields=('merchant', 'source_id', 'source_kind'), name='line_one_per_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.UniqueConstraint(fields=('merchant', 'currency'), name='position_one'),
-        ),
-        migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(condition=models.Q(('state', 'CLOSED'), _negated=True), fields=['state'], name='batch_unfinished'),
-        ),
-        migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.UniqueConstraint(fields=('run_date', 'cycle', 'currency', 'part'), name='batch_one_part'),
-        ),
-        migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(('merchant_from__lte', models.F('merchant_to'))), name='batch_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.UniqueConstraint(fields=('merchant', 'effective_from', 'version'), name='schedule_one_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.CheckConstraint(condition=models.Q(('code__regex', '^([TD]([0-9]|[12][0-9]|30)|WEEKLY:[1-7]|MONTHLY:([1-9]|1[0-9]|2[0-8])|MANUAL)$')), name='schedule_code_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.CheckConstraint(condition=models.Q(('surcharge_percent__gte', 0), ('surcharge_percent__lte', 100), ('surcharge_fixed_minor__gte', 0)), name='schedule_surcharge_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.CheckConstraint(condition=models.Q(('code__in', ('T0', 'D0')), models.Q(('surcharge_fixed_minor', 0), ('surcharge_percent', 0)), _connector='OR'), name='schedule_surcharge_same_day_only'),
         ),
         sql.migrate_file('settlement', 'schedule'),
         sql.migrate_file('settlement', 'due'),

@@ -71,6 +71,20 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'payout attempts',
                 'db_table': 'settlement_payout_attempt',
                 'permissions': [('resolve_payout', 'Can decide what became of a payout')],
+                'indexes': [
+                    models.Index(condition=models.Q(('status__in', ['UNKNOWN', 'PROCESSING'])), fields=['next_query_at'], name='attempt_to_ask'),
+                    models.Index(condition=models.Q(('status__in', ['READY', 'SENDING'])), fields=['created_at'], name='attempt_to_send'),
+                    models.Index(fields=['-created_at', '-id'], name='attempt_newest'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'number'), name='attempt_number'),
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0), models.Q(('payee_hash', ''), _negated=True), models.Q(('number', ''), _negated=True)), name='attempt_content'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['SUCCEEDED', 'RETURNED', 'DISPUTED']), _negated=True), ('paid_at__isnull', False), _connector='OR'), name='attempt_paid_when'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['UNKNOWN', 'PROCESSING']), _negated=True), ('next_query_at__isnull', False), _connector='OR'), name='attempt_is_asked_about'),
+                    models.CheckConstraint(condition=models.Q(('resend_at', None), ('status', 'SENDING'), _connector='OR'), name='attempt_resend_sending'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'DISPUTED'), _negated=True), ('disputed_from__in', ['SUCCEEDED', 'FAILED']), _connector='OR'), name='attempt_disputed_from'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('sent_at', None), ('status', 'READY')), models.Q(models.Q(('status', 'READY'), _negated=True), ('sent_at__isnull', False)), _connector='OR'), name='attempt_sent_when'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -93,6 +107,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'withdrawal fee',
                 'verbose_name_plural': 'withdrawal fees',
                 'db_table': 'settlement_payout_fee_rule',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'currency', 'effective_from', 'version'), name='payout_fee_rule_version', nulls_distinct=False),
+                    models.CheckConstraint(condition=models.Q(('fixed_minor__gte', 0), ('minimum_minor__gte', 0), ('rate_percent__gte', 0), ('rate_percent__lte', 100), models.Q(('cap_minor', None), ('cap_minor__gte', models.F('minimum_minor')), _connector='OR')), name='payout_fee_rule_sensible'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -111,6 +129,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'day file',
                 'verbose_name_plural': 'day files',
                 'db_table': 'settlement_payout_statement',
+                'constraints': [
+                    models.UniqueConstraint(fields=('channel', 'day', 'sha256'), name='payout_statement_content'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -137,6 +158,15 @@ class Migration(migrations.Migration):
                 'verbose_name': 'bank line',
                 'verbose_name_plural': 'bank lines',
                 'db_table': 'settlement_bank_line',
+                'indexes': [
+                    models.Index(fields=['statement', 'line_no'], name='bank_line_of_file'),
+                    models.Index(condition=models.Q(('state', 'BOOKED'), _negated=True), fields=['moved_at'], name='bank_line_open'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'channel', 'order_no', 'kind'), name='bank_line_once'),
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='bank_line_positive'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'BOOKED'), _negated=True), models.Q(('attempt__isnull', False), ('booked_at__isnull', False), models.Q(('cause', ''), _negated=True)), _connector='OR'), name='bank_line_booked_how'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -157,6 +187,11 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'status map',
                 'db_table': 'settlement_payout_status',
                 'permissions': [('approve_payoutstatus', 'Can approve the status map')],
+                'constraints': [
+                    models.UniqueConstraint(fields=('channel', 'code', 'version'), name='payout_status_version'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('code', ''), _negated=True), ('version__gte', 1)), name='payout_status_sensible'),
+                    models.CheckConstraint(condition=models.Q(('version', 1), ('approval_id__isnull', False), _connector='OR'), name='payout_status_approved'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -177,6 +212,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'step of an attempt',
                 'verbose_name_plural': 'steps of attempts',
                 'db_table': 'settlement_payout_transition',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'attempt', 'sequence'), name='attempt_step_sequence'),
+                    models.UniqueConstraint(fields=('merchant', 'attempt', 'sequence', 'to_status'), name='attempt_step_status'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -202,6 +241,12 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'standing instructions',
                 'db_table': 'settlement_standing_instruction',
                 'permissions': [('approve_standinginstruction', 'Can approve standing instructions')],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'currency', 'version'), name='instruction_version'),
+                    models.UniqueConstraint(condition=models.Q(('status', 'ACTIVE')), fields=('merchant', 'currency'), name='instruction_one_active'),
+                    models.CheckConstraint(condition=models.Q(('keep_minor__gte', 0), ('minimum_minor__gte', 1)), name='instruction_sensible'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['ACTIVE', 'ENDED']), _negated=True), models.Q(models.Q(('approved_how', ''), _negated=True), ('active_at__isnull', False)), _connector='OR'), name='instruction_approved'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -236,6 +281,21 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'withdrawals',
                 'db_table': 'settlement_withdrawal',
                 'permissions': [('approve_withdrawal', 'Can approve withdrawals')],
+                'indexes': [
+                    models.Index(fields=['merchant', '-requested_at', '-id'], name='withdrawal_newest'),
+                    models.Index(fields=['-requested_at', '-id'], name='withdrawal_all_newest'),
+                    models.Index(condition=models.Q(('status__in', ['REVIEW', 'HELD', 'PAYING', 'DISPUTED'])), fields=['requested_at'], name='withdrawal_open'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'number'), name='withdrawal_number'),
+                    models.UniqueConstraint(fields=('merchant', 'order_no'), name='withdrawal_order_no'),
+                    models.UniqueConstraint(condition=models.Q(('item__isnull', False)), fields=('merchant', 'item'), name='withdrawal_item'),
+                    models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0), ('amount_minor__lte', 1000000000000000), ('fee_minor__gte', 0)), name='withdrawal_amount'),
+                    models.CheckConstraint(condition=models.Q(('authority__in', ['TOKEN', 'SIGNED_REQUEST', 'STANDING_INSTRUCTION']), models.Q(('authority_reference', ''), _negated=True)), name='withdrawal_has_authority'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('authority', 'TOKEN'), _negated=True), ('requested_by__isnull', False), _connector='OR'), name='withdrawal_token_has_person'),
+                    models.CheckConstraint(condition=models.Q(('status', 'CREATED'), ('hold__isnull', False), _connector='OR'), name='withdrawal_has_hold'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('paid_fee_minor__gte', 0), ('paid_minor', 0)), models.Q(('paid_fee_minor__gte', 0), ('paid_minor', models.F('amount_minor'))), _connector='OR'), name='withdrawal_paid_whole'),
+                ],
             },
         ),
         migrations.AddField(
@@ -261,6 +321,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'step of a withdrawal',
                 'verbose_name_plural': 'steps of withdrawals',
                 'db_table': 'settlement_withdrawal_transition',
+                'constraints': [
+                    models.UniqueConstraint(fields=('merchant', 'withdrawal', 'sequence'), name='withdrawal_step_sequence'),
+                    models.UniqueConstraint(fields=('merchant', 'withdrawal', 'sequence', 'to_status'), name='withdrawal_step_status'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -356,134 +420,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddConstraint(
-            model_name='payoutfeerule',
-            constraint=models.UniqueConstraint(fields=('merchant', 'currency', 'effective_from', 'version'), name='payout_fee_rule_version', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutfeerule',
-            constraint=models.CheckConstraint(condition=models.Q(('fixed_minor__gte', 0), ('minimum_minor__gte', 0), ('rate_percent__gte', 0), ('rate_percent__lte', 100), models.Q(('cap_minor', None), ('cap_minor__gte', models.F('minimum_minor')), _connector='OR')), name='payout_fee_rule_sensible'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutstatement',
-            constraint=models.UniqueConstraint(fields=('channel', 'day', 'sha256'), name='payout_statement_content'),
-        ),
-        migrations.AddIndex(
-            model_name='bankline',
-            index=models.Index(fields=['statement', 'line_no'], name='bank_line_of_file'),
-        ),
-        migrations.AddIndex(
-            model_name='bankline',
-            index=models.Index(condition=models.Q(('state', 'BOOKED'), _negated=True), fields=['moved_at'], name='bank_line_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.UniqueConstraint(fields=('merchant', 'channel', 'order_no', 'kind'), name='bank_line_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='bank_line_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'BOOKED'), _negated=True), models.Q(('attempt__isnull', False), ('booked_at__isnull', False), models.Q(('cause', ''), _negated=True)), _connector='OR'), name='bank_line_booked_how'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutstatus',
-            constraint=models.UniqueConstraint(fields=('channel', 'code', 'version'), name='payout_status_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutstatus',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('code', ''), _negated=True), ('version__gte', 1)), name='payout_status_sensible'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutstatus',
-            constraint=models.CheckConstraint(condition=models.Q(('version', 1), ('approval_id__isnull', False), _connector='OR'), name='payout_status_approved'),
-        ),
-        migrations.AddConstraint(
-            model_name='payouttransition',
-            constraint=models.UniqueConstraint(fields=('merchant', 'attempt', 'sequence'), name='attempt_step_sequence'),
-        ),
-        migrations.AddConstraint(
-            model_name='payouttransition',
-            constraint=models.UniqueConstraint(fields=('merchant', 'attempt', 'sequence', 'to_status'), name='attempt_step_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='standinginstruction',
-            constraint=models.UniqueConstraint(fields=('merchant', 'currency', 'version'), name='instruction_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='standinginstruction',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'ACTIVE')), fields=('merchant', 'currency'), name='instruction_one_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='standinginstruction',
-            constraint=models.CheckConstraint(condition=models.Q(('keep_minor__gte', 0), ('minimum_minor__gte', 1)), name='instruction_sensible'),
-        ),
-        migrations.AddConstraint(
-            model_name='standinginstruction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['ACTIVE', 'ENDED']), _negated=True), models.Q(models.Q(('approved_how', ''), _negated=True), ('active_at__isnull', False)), _connector='OR'), name='instruction_approved'),
-        ),
-        migrations.AddIndex(
-            model_name='withdrawal',
-            index=models.Index(fields=['merchant', '-requested_at', '-id'], name='withdrawal_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='withdrawal',
-            index=models.Index(fields=['-requested_at', '-id'], name='withdrawal_all_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='withdrawal',
-            index=models.Index(condition=models.Q(('status__in', ['REVIEW', 'HELD', 'PAYING', 'DISPUTED'])), fields=['requested_at'], name='withdrawal_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.UniqueConstraint(fields=('merchant', 'number'), name='withdrawal_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.UniqueConstraint(fields=('merchant', 'order_no'), name='withdrawal_order_no'),
-        ),
-        migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.UniqueConstraint(condition=models.Q(('item__isnull', False)), fields=('merchant', 'item'), name='withdrawal_item'),
-        ),
-        migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0), ('amount_minor__lte', 1000000000000000), ('fee_minor__gte', 0)), name='withdrawal_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(('authority__in', ['TOKEN', 'SIGNED_REQUEST', 'STANDING_INSTRUCTION']), models.Q(('authority_reference', ''), _negated=True)), name='withdrawal_has_authority'),
-        ),
-        migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('authority', 'TOKEN'), _negated=True), ('requested_by__isnull', False), _connector='OR'), name='withdrawal_token_has_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'CREATED'), ('hold__isnull', False), _connector='OR'), name='withdrawal_has_hold'),
-        ),
-        migrations.AddConstraint(
-            model_name='withdrawal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('paid_fee_minor__gte', 0), ('paid_minor', 0)), models.Q(('paid_fee_minor__gte', 0), ('paid_minor', models.F('amount_minor'))), _connector='OR'), name='withdrawal_paid_whole'),
-        ),
-        migrations.AddIndex(
-            model_name='payoutattempt',
-            index=models.Index(condition=models.Q(('status__in', ['UNKNOWN', 'PROCESSING'])), fields=['next_query_at'], name='attempt_to_ask'),
-        ),
-        migrations.AddIndex(
-            model_name='payoutattempt',
-            index=models.Index(condition=models.Q(('status__in', ['READY', 'SENDING'])), fields=['created_at'], name='attempt_to_send'),
-        ),
-        migrations.AddIndex(
-            model_name='payoutattempt',
-            index=models.Index(fields=['-created_at', '-id'], name='attempt_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutattempt',
-            constraint=models.UniqueConstraint(fields=('merchant', 'number'), name='attempt_number'),
-        ),
-        migrations.AddConstraint(
             model_name='payoutattempt',
             constraint=models.UniqueConstraint(fields=('merchant', 'withdrawal', 'attempt_no'), name='attempt_counted'),
         ),
@@ -494,37 +430,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='payoutattempt',
             constraint=models.UniqueConstraint(condition=models.Q(('paid_at__isnull', False)), fields=('merchant', 'withdrawal'), name='attempt_one_ever_paid'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutattempt',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0), models.Q(('payee_hash', ''), _negated=True), models.Q(('number', ''), _negated=True)), name='attempt_content'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutattempt',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['SUCCEEDED', 'RETURNED', 'DISPUTED']), _negated=True), ('paid_at__isnull', False), _connector='OR'), name='attempt_paid_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutattempt',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['UNKNOWN', 'PROCESSING']), _negated=True), ('next_query_at__isnull', False), _connector='OR'), name='attempt_is_asked_about'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutattempt',
-            constraint=models.CheckConstraint(condition=models.Q(('resend_at', None), ('status', 'SENDING'), _connector='OR'), name='attempt_resend_sending'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutattempt',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'DISPUTED'), _negated=True), ('disputed_from__in', ['SUCCEEDED', 'FAILED']), _connector='OR'), name='attempt_disputed_from'),
-        ),
-        migrations.AddConstraint(
-            model_name='payoutattempt',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('sent_at', None), ('status', 'READY')), models.Q(models.Q(('status', 'READY'), _negated=True), ('sent_at__isnull', False)), _connector='OR'), name='attempt_sent_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='withdrawaltransition',
-            constraint=models.UniqueConstraint(fields=('merchant', 'withdrawal', 'sequence'), name='withdrawal_step_sequence'),
-        ),
-        migrations.AddConstraint(
-            model_name='withdrawaltransition',
-            constraint=models.UniqueConstraint(fields=('merchant', 'withdrawal', 'sequence', 'to_status'), name='withdrawal_step_status'),
         ),
     ]
