@@ -12,6 +12,9 @@ from config.settings.base import *  # noqa: F403
 
 ALLOWED_HOSTS = ["*"]
 AXES_ENABLED = False
+# Both are Argon2 still; this one at the least that the system checks let pass (S2-09).
+PASSWORD_HASHERS = ["tests.hashers.Argon2PasswordHasher"]
+PAYMENT_PASSWORD_ARGON2 = {"time_cost": 2, "memory_cost": 19456, "parallelism": 1}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -67,8 +67,8 @@ def database(name: str) -> None:
     """
     Make a fresh migrated database and set Django up on it as the application's role.
 
-    Called once in a process, before anything of Django is used. BENCH_TEMPLATE names a database that
-    is migrated already, which is copied instead.
+    Called once in a process, before anything of Django is used. BENCH_TEMPLATE names a database
+    that is migrated already, which is copied instead.
     """
     template = os.environ.get("BENCH_TEMPLATE", "template1")
     with psycopg.connect(_superuser("postgres"), autocommit=True) as server:

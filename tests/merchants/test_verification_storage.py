@@ -9,7 +9,6 @@ from typing import Any
 
 import argon2
 import pytest
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core import checks
 from django.db import IntegrityError, connection, transaction
 from django.db.utils import DatabaseError
@@ -28,8 +27,10 @@ from merchants.models import (
 from merchants.services import one_time_code as codes
 from merchants.services import payment_password as payment_passwords
 from merchants.services import pepper, verification
+from tests.config.test_settings import settings_of_production
 from tests.factories.foundation import UserFactory
 from tests.factories.verification import ELSEWHERE, NOON, PIN, ask, code, member, rule
+from tests.hashers import Argon2PasswordHasher
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 OLD, NEW = "the pepper of last year", "the pepper of this year"
@@ -143,15 +144,21 @@ class TestThePepper:
 
 
 class TestTheCost:
+    def test_of_production_is_not_that_of_tests(self) -> None:
+        hashers, cost = settings_of_production("PASSWORD_HASHERS", "PAYMENT_PASSWORD_ARGON2")
+
+        assert hashers == ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+        assert cost == {"time_cost": 3, "memory_cost": 65536, "parallelism": 4}
+
     def test_is_that_of_the_settings(self, settings: Any) -> None:
         settings.PAYMENT_PASSWORD_ARGON2 = {
-            "time_cost": 2,
-            "memory_cost": 19456,
-            "parallelism": 1,
+            "time_cost": 3,
+            "memory_cost": 20000,
+            "parallelism": 2,
         }
         member()
 
-        assert stored().password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+        assert stored().password_hash.startswith("$argon2id$v=19$m=20000,t=3,p=2$")
 
     def test_raised_hashes_anew_at_the_next_right_password_only(self, settings: Any) -> None:
         settings.PAYMENT_PASSWORD_ARGON2 = {
