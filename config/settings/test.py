@@ -12,6 +12,7 @@ from config.settings.base import *  # noqa: F403
 
 ALLOWED_HOSTS = ["*"]
 AXES_ENABLED = False
+WHITENOISE_AUTOREFRESH = True  # each client of a test would look through every static file
 # Both are Argon2 still; this one at the least that the system checks let pass (S2-09).
 PASSWORD_HASHERS = ["tests.hashers.Argon2PasswordHasher"]
 PAYMENT_PASSWORD_ARGON2 = {"time_cost": 2, "memory_cost": 19456, "parallelism": 1}
