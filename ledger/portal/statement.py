@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from foundation import clock
+from foundation import clock, sheet
 from foundation.money import Money
 from foundation.services import audit
 from foundation.services import file_export as file_exports
@@ -36,7 +36,6 @@ _ACCOUNTS: Final = {
     "merchant_available": gettext_lazy("Available balance"),
     "merchant_pending": gettext_lazy("Pending settlement"),
 }
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
@@ -164,9 +163,7 @@ def export(request: MemberRequest) -> HttpResponseBase:
 
 def escaped(cell: str) -> str:
     """Keep a spreadsheet from running a text as a formula; numbers stay numbers."""
-    if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell):
-        return "'" + cell
-    return cell
+    return cell if _NUMBER.fullmatch(cell) else sheet.safe(cell)
 
 
 class _Echo:
