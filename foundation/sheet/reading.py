@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ XLSX_SECONDS: Final = 20
 MAX_UNPACKED: Final = 48 * 1024 * 1024  # all parts of an XLSX together
 MAX_PARTS: Final = 500
 MAX_COLUMNS: Final = 60
+_BUSY: Final = threading.BoundedSemaphore(2)  # files that one process has read at a time
 _ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 # Beside the reasons of csv_intake; registered in `apps.ready()`.
@@ -184,12 +186,14 @@ def _require_honest_archive(content: bytes) -> None:
 
 
 def _probed(content: bytes, most_rows: int) -> dict[str, Any]:
-    """Ask a process of its own, which may use little memory and time."""
+    """Ask a process of its own, which may use little memory and time, and knows no key."""
     command = [sys.executable, "-I", xlsx_probe.__file__, str(most_rows + 1), str(MAX_COLUMNS)]
     try:
-        told = subprocess.run(
-            command, input=content, capture_output=True, timeout=XLSX_SECONDS, check=False
-        )
+        with _BUSY:
+            told = subprocess.run(
+                command, input=content, capture_output=True, timeout=XLSX_SECONDS, check=False,
+                env={},
+            )  # fmt: skip
     except subprocess.TimeoutExpired:
         return {"refused": "sheet_too_large"}
     if told.returncode != 0:  # it ran out of memory or of time
