@@ -6,12 +6,12 @@ import uuid
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from foundation.fields import EncryptedTextField
 from foundation.models import Fact, FactForeignKey
+from foundation.models.user import Mailbox
 from merchants.models.application import Application
 
 
@@ -120,7 +120,9 @@ class ApplicationContact(Fact):
                 condition=Q(phone_hash__isnull=False),
                 name="application_contact_phone",
             ),
-            models.Index(Upper("email"), condition=~Q(email=""), name="application_contact_email"),
+            models.Index(
+                Mailbox("email"), condition=~Q(email=""), name="application_contact_mailbox"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Upper
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from foundation.models.user import of_mailbox
 from merchants.models import Application, BankAccount, Merchant
 from merchants.models.application_party import ApplicationContact, ApplicationOwner
 from merchants.selectors.application import Whole
@@ -82,9 +82,7 @@ def _emails(of: Whole) -> Iterator[Twin]:
     for contact in of.contacts:
         if not contact.email:
             continue
-        same = ApplicationContact.objects.alias(address=Upper("email")).filter(
-            ~Q(email=""), address=contact.email.upper()
-        )
+        same = ApplicationContact.objects.filter(of_mailbox(contact.email), ~Q(email=""))
         others = _others(of, same, "application__").select_related("application")
         for other in others.defer("phone").order_by("-id")[:MOST]:
             yield Twin(_("e-mail"), contact.email, other.application)

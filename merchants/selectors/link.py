@@ -15,10 +15,10 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Upper
 from django.utils.translation import pgettext_lazy
 
 from foundation.models import User
+from foundation.models.user import Mailbox, mailbox
 from foundation.selectors import sign_in_trace as traces
 from merchants.models import Application, ApplicationContact, Membership, Merchant
 from merchants.selectors import application as applications
@@ -88,9 +88,9 @@ def of_application(*, application: Application, at: datetime) -> Links:
     made or concerns, and by the accounts that its contacts have at the portal. Rule: LNK-2.
     """
     own = application.became_id or application.concerns_id or 0
-    emails = {one.email.upper() for one in application.contacts.all() if one.email}
-    named = User.objects.alias(address=Upper("email")).filter(
-        address__in=emails, is_staff=False, is_superuser=False
+    mailboxes = {mailbox(one.email) for one in application.contacts.all() if one.email}
+    named = User.objects.alias(mailbox=Mailbox("email")).filter(
+        mailbox__in=mailboxes, is_staff=False, is_superuser=False
     )
     accounts = {one.pk: one for one in [*_accounts_of(own), *named[:_PEOPLE]]}
     return _Search(own, at, application.pk).links(accounts.values())
@@ -109,7 +109,7 @@ class _Search:
     own: int
     at: datetime
     application: int = 0
-    emails: dict[UUID, str] = field(default_factory=dict)
+    mailboxes: dict[UUID, str] = field(default_factory=dict)
     held: dict[UUID, list[int]] = field(default_factory=dict)
     entered: dict[str, list[Application]] = field(default_factory=dict)
     named: Mapping[int, Merchant] = field(default_factory=dict)
@@ -143,19 +143,19 @@ class _Search:
         return Links(ordered, len(ours), len(crowds))
 
     def _read(self, people: Sequence[User]) -> None:
-        self.emails = {one.pk: one.email.strip().upper() for one in people}
-        for user, merchant in _held(self.emails).exclude(merchant_id=self.own)[:_HELD]:
+        self.mailboxes = {one.pk: mailbox(one.email) for one in people}
+        for user, merchant in _held(self.mailboxes).exclude(merchant_id=self.own)[:_HELD]:
             self.held.setdefault(user, []).append(merchant)
-        for contact in self._contacts({one for one in self.emails.values() if one}):
-            self.entered.setdefault(contact.email.upper(), []).append(contact.application)
+        for contact in self._contacts({one for one in self.mailboxes.values() if one}):
+            self.entered.setdefault(mailbox(contact.email), []).append(contact.application)
         shown = {one for ids in self.held.values() for one in ids}
         self.named = Merchant.objects.in_bulk(shown)
 
-    def _contacts(self, emails: set[str]) -> QuerySet[ApplicationContact]:
-        """Return the contacts of these addresses on applications that made no merchant."""
-        found = ApplicationContact.objects.alias(address=Upper("email")).filter(
+    def _contacts(self, mailboxes: set[str]) -> QuerySet[ApplicationContact]:
+        """Return the contacts of these mailboxes on applications that made no merchant."""
+        found = ApplicationContact.objects.alias(mailbox=Mailbox("email")).filter(
             ~Q(email=""),
-            address__in=emails,
+            mailbox__in=mailboxes,
             merchant_id=applications.house_id(),
             application__kind=Application.Kind.OPENING,
             application__became=None,
@@ -199,7 +199,9 @@ class _Search:
         """Return the link with what is behind these accounts; None where nothing is."""
         behind = list(dict.fromkeys(one for user in users for one in self.held.get(user, ())))
         entered = {
-            one.pk: one for user in users for one in self.entered.get(self.emails.get(user, ""), ())
+            one.pk: one
+            for user in users
+            for one in self.entered.get(self.mailboxes.get(user, ""), ())
         }
         if not behind and not entered:
             return None

@@ -168,7 +168,7 @@ class TestOfMerchant:
 class TestOfApplication:
     def test_goes_by_the_account_that_a_contact_has_already(self) -> None:
         application = factory.draft(UserFactory(is_staff=True), papers=())
-        contact, tea = owner(user__email="Chen.Li@example.com")
+        contact, tea = owner(user__email="Chen.Li+tea@example.com")
         bob, silk = owner()
         came(contact, "shared")
         came(bob, "shared")
