@@ -288,6 +288,10 @@ overview_panels: Registry[Callable[[datetime], Panel]] = Registry("overview_pane
 # Whether there is or ever was money of a merchant in somebody's books.
 money_holders: Registry[Callable[[int], bool]] = Registry("money_holders")
 fact_pages: Registry[str] = Registry("fact_pages")  # names of the admin's pages, by fact kind
+# What of a merchant's terms on higher floors does not fit these products, each in one sentence.
+term_conflicts: Registry[Callable[[int, frozenset[str]], Iterable[str]]] = Registry(
+    "term_conflicts"
+)
 sample_sources: Registry[SampleSource] = Registry("sample_sources")
 search_providers: Registry[SearchProvider] = Registry("search_providers")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")
@@ -300,6 +304,11 @@ def title_of(action: str) -> str:
     """Return what people call a kind of proposal; its name where it has no title."""
     found = approval_actions.get(action).title if action in approval_actions else ""
     return str(found) or action
+
+
+def leading_kinds() -> list[str]:
+    """Return the kinds of proposals that have their effect already and wait for a decision."""
+    return [name for name, one in approval_actions.items() if one.due is not None]
 
 
 def word_of(name: str) -> str:

@@ -15,6 +15,7 @@ class SettlementConfig(AppConfig):
         from foundation import registries
         from settlement.selectors import cause_number, due_invariants, invariants, step_invariants
         from settlement.selectors import payout_invariants as payouts
+        from settlement.selectors import schedule as schedules
         from settlement.services import (
             payout_channel,
             payout_decision,
@@ -57,6 +58,7 @@ class SettlementConfig(AppConfig):
             withdrawal_review.ACTION,
         ):
             registries.approval_actions.register(action.name, action)
+        registries.term_conflicts.register("settlement.schedule", schedules.conflicts)
         registries.verified_operations.register(withdrawal.OPERATION, withdrawal.VERIFIED)
         for name, title in (("settlements", _("Settlements")), ("withdrawals", _("Withdrawals"))):
             registries.menu_entries.register(

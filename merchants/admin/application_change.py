@@ -28,6 +28,7 @@ _NAMES: Final = (  # fields of the proposals
     gettext_noop("falls away"),
     gettext_noop("portal owner"),
     gettext_noop("accounts in the former name"),
+    gettext_noop("does not fit any more"),
     gettext_noop("owners"),
     gettext_noop("sites"),
     gettext_noop("application id"),

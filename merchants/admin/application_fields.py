@@ -44,7 +44,10 @@ SECTIONS: Final = (
 # What is no field of a change: it has a flow of its own, or stays with who brought the merchant.
 _NOT_OF_A_CHANGE: Final = applications.OWN_FLOW | {"brought_by"}
 _HELP: Final[Mapping[str, Any]] = {
-    "schedule": _("T1, D1, WEEKLY:1, MONTHLY:1, MANUAL"),
+    "schedule": _(
+        "T1: next business day; D1: next day; WEEKLY:1: on Mondays; MONTHLY:1: on the 1st;"
+        " T0: the same day, with that product; MANUAL: released by hand"
+    ),
     "filing_no": _("for prepaid cards"),
     "contract_until": _("empty: until it is ended"),
     "filing_until": _("empty: without an end"),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
+
+SAME_DAY: Final = ("T0", "D0")  # schedules under which we advance the money ourselves
+SAME_DAY_PRODUCT: Final = "t0"  # what is asked for to have one: its gate is theirs
 
 
 class RiskGrade(models.IntegerChoices):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
-from foundation import canonical
+from foundation import canonical, registries
 from foundation.models import Approval
 from merchants.models import (
     Application,
@@ -43,6 +43,7 @@ PARTS: Final[Mapping[str, type[Model]]] = {
     "contacts": ApplicationContact,
     "sites": ApplicationSite,
 }
+Paper = tuple[str, str, str]  # kind, name of its file, SHA-256
 _OPEN: Final = [state for state, onward in TRANSITIONS.items() if onward]
 _FIELDS: Final = tuple(
     name for name in (*applications.PLAIN, "industry") if name not in applications.OWN_FLOW
@@ -75,6 +76,7 @@ class Follows:
     owners_matter: bool  # a legal representative or owner changes, the portal's owner does not
     other_holder: int  # bank accounts in the name of before
     contract: str  # what comes of the money when the contract changes
+    conflicts: list[str]  # terms of higher floors that do not fit the products any more
 
 
 def open_change(merchant: Merchant) -> Application | None:
@@ -115,13 +117,7 @@ def changes(of: Whole) -> list[Change]:
     ]
     for part, model in PARTS.items():
         found += _line_changes(part, model, _lines(before, part), _lines(now, part))
-    for one in sorted(_papers(before) ^ _papers(now)):
-        gone = one in _papers(before)
-        kind, name = Document.Kind(one[0]).label, one[1]
-        found.append(
-            Change(f"documents.{one[0]}", str(kind), name if gone else "", "" if gone else name)
-        )
-    return found
+    return [*found, *_paper_changes(_papers(before), _papers(now))]
 
 
 def follows(of: Whole) -> Follows | None:
@@ -142,6 +138,11 @@ def follows(of: Whole) -> Follows | None:
         owners_matter="owners" in names,
         other_holder=accounts.filter(holder=merchant.name).count() if renamed else 0,
         contract=_contract(of) if "contract_type" in names else "",
+        conflicts=[
+            said
+            for asked in registries.term_conflicts
+            for said in asked(merchant.id, frozenset(of.application.products))
+        ],
     )
 
 
@@ -190,13 +191,25 @@ def _lines(content: Mapping[str, Any], part: str) -> dict[int, Mapping[str, Any]
     return {line["line_no"]: line for line in content.get(part, ())}
 
 
-def _papers(content: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+def _papers(content: Mapping[str, Any]) -> set[Paper]:
     """Return the papers but the account's, which has a flow of its own."""
     return {
         (d["kind"], d["file_name"], d["sha256"])
         for d in content.get("documents", ())
         if d["kind"] not in NOT_CARRIED
     }
+
+
+def _paper_changes(before: set[Paper], now: set[Paper]) -> Iterator[Change]:
+    """Return, of each kind that differs, which papers there were and which there are now."""
+    for kind in sorted({one[0] for one in before ^ now}):
+        was, becomes = (
+            ", ".join(sorted(name for of, name, _hash in papers if of == kind))
+            for papers in (before, now)
+        )
+        if was == becomes:
+            becomes += " " + _("(another file)")
+        yield Change(f"documents.{kind}", str(Document.Kind(kind).label), was, becomes)
 
 
 def _line_changes(

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from merchants.models import ApplicationOwner, ContractType, Document
+from merchants.models import ApplicationOwner, ContractType, Document, ProductGate
 from merchants.models.agent import AgentState
 from merchants.models.application import Application
+from merchants.models.industry import SAME_DAY, SAME_DAY_PRODUCT
 from merchants.selectors import agent as agents
 from merchants.selectors import application as applications
 from merchants.selectors import application_change
@@ -61,6 +62,7 @@ def requirements(of: Whole, *, today: date) -> list[Requirement]:
         *_contract(of, today),
         *_agent(of.application),
         *_products(of),
+        *_same_day(of.application),
         *_account(of),
         *_owners(of.owners, today),
         *_people_and_places(of),
@@ -202,6 +204,19 @@ def _products(of: Whole) -> Iterator[Requirement]:
             )
         if not any(d.kind == Kind.FILING for d in of.documents):
             yield _missing("documents.FILING", _("Upload the prepaid licence or filing."))
+
+
+def _same_day(row: Application) -> Iterator[Requirement]:
+    """A schedule that advances money is asked for as a product, whose gate then counts (APP-8)."""
+    opening = row.kind == Application.Kind.OPENING  # what is there has its schedule already
+    if opening and row.schedule in SAME_DAY and SAME_DAY_PRODUCT not in row.products:
+        gate = ProductGate.objects.get(code=SAME_DAY_PRODUCT)
+        yield Requirement(
+            "schedule",
+            _("%(schedule)s goes with the product %(product)s: ask for it, or settle later.")
+            % {"schedule": row.schedule, "product": gate},
+            _("Cannot be submitted or approved."),
+        )
 
 
 def _account(of: Whole) -> Iterator[Requirement]:

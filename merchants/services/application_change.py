@@ -132,6 +132,8 @@ def proposal(of: Whole) -> tuple[dict[str, Any], dict[str, Any]]:
         after["portal_owner"] = follows.owners
     if follows.other_holder:
         after["accounts_in_the_former_name"] = follows.other_holder
+    if follows.conflicts:
+        after["does_not_fit_any_more"] = follows.conflicts
     return before, after
 
 

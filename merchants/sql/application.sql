@@ -8,6 +8,10 @@ RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE
     WHEN i.code IS NULL THEN 'industry missing'
     WHEN i.forbidden THEN 'industry ' || i.code || ' is forbidden'
+    -- (by its JSON: the first migration that loads this knows no kind yet)
+    WHEN to_jsonb(a) ->> 'kind' = 'OPENING' AND a.schedule IN ('T0', 'D0')
+         AND NOT 't0' = ANY (a.products)
+      THEN 'schedule ' || a.schedule || ' without the product t0'
     ELSE coalesce((
       SELECT 'product ' || p.code || ' is not for it'
         FROM unnest(a.products) AS p (code)

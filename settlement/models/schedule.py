@@ -8,11 +8,14 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from foundation.models import Fact
+from merchants.models.industry import SAME_DAY
 
 # T+n business days, D+n calendar days, a day of the week (1 Monday), a day of the month, by hand.
 CODE_PATTERN = r"^([TD]([0-9]|[12][0-9]|30)|WEEKLY:[1-7]|MONTHLY:([1-9]|1[0-9]|2[0-8])|MANUAL)$"
 DEFAULT_CODE = "T1"
-SAME_DAY = ("T0", "D0")  # we advance the money, so only these may carry a surcharge
+
+
+__all__ = ["CODE_PATTERN", "DEFAULT_CODE", "SAME_DAY", "Schedule"]
 
 
 class Schedule(Fact):

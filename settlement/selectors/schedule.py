@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 
+from django.utils.translation import gettext as _
+
+from foundation import clock
 from foundation.services import calendar
+from merchants.models.industry import SAME_DAY, SAME_DAY_PRODUCT
 from settlement.models import Schedule
 from settlement.models.schedule import CODE_PATTERN, DEFAULT_CODE
 
@@ -23,6 +28,19 @@ def in_force(*, merchant_id: int, day: date) -> str:
         .first()
     )
     return row.code if row else DEFAULT_CODE
+
+
+def conflicts(merchant_id: int, products: frozenset[str]) -> Iterator[str]:
+    """
+    Say that a merchant is settled the same day although its products do not say so: a change of
+    the merchant leaves its schedule as it is (APP-16).
+    """
+    code = in_force(merchant_id=merchant_id, day=clock.business_date(clock.now()))
+    if code in SAME_DAY and SAME_DAY_PRODUCT not in products:
+        yield _(
+            "It stays settled the same day (%(schedule)s), which these products do not include:"
+            " its schedule has to be changed as well."
+        ) % {"schedule": code}
 
 
 def due_date(code: str, day: date) -> date | None:

@@ -11,7 +11,9 @@ from django.urls import reverse
 
 from foundation.models import User
 from merchants.models import Application, Merchant
+from merchants.selectors import application as selectors
 from merchants.services import application_review as reviews
+from merchants.services import document as documents
 from tests.factories import application as factory
 from tests.factories import application_change as make
 from tests.factories import portal
@@ -160,6 +162,17 @@ class TestTheReview:
         assert "1 bank account stays in the former name" in text
         assert "No money moves" in text
         assert "110101199003070337" not in text
+
+    def test_names_the_paper_that_another_one_replaces(self, shop):
+        maker = make.somebody()
+        application = make.begun(shop, maker)
+        (old,) = (p for p in selectors.whole(application).documents if p.kind == "LICENCE")
+        documents.remove(application_id=application.id, document_id=old.id, maker=maker, at=AT)
+        factory.paper(application, "LICENCE", maker, factory.picture(colour="navy"))
+
+        text = door(somebody("reviewer")).get(review_of(application)).content.decode()
+
+        assert "<del>LICENCE.png</del> → <ins>LICENCE.png (another file)</ins>" in text
 
     def test_is_said_on_the_proposal_and_afterwards(self, shop):
         application, approval = make.proposed(shop, make.somebody(), make.somebody())

@@ -25,6 +25,7 @@ from merchants.services import application_change as changes
 from merchants.services import application_review as reviews
 from merchants.services import merchant_contact as merchant_contacts
 from merchants.services.application_step import HadAHand
+from settlement.services import schedule
 from tests.factories import application as factory
 from tests.factories import application_change as make
 from tests.factories import portal
@@ -104,6 +105,14 @@ class TestApproval:
         assert approval.effect_minor is None
         assert ANOTHER not in str(after)
         assert factory.IDENTITY not in str(before)
+
+    def test_says_that_it_stays_settled_the_same_day(self, shop, maker, reviewer):
+        schedule.change(merchant_id=shop.id, code="T0", effective_from=schedule.ALWAYS)
+
+        _application, approval = make.proposed(shop, maker, reviewer)
+
+        (said,) = approval.after["does_not_fit_any_more"]
+        assert "T0" in said
 
     def test_of_a_re_review_with_nothing_changed_is_one_more_evidence(
         self, shop, maker, reviewer, checker

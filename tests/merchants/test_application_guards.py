@@ -90,6 +90,8 @@ class TestTheState:
             {"industry_id": "4722", "products": ["online"]},
             {"contract_type": "TECHNICAL", "products": ["deposit"]},
             {"products": ["prepaid"]},
+            {"schedule": "T0"},  # same-day money without its product
+            {"schedule": "D0"},
         ],
     )
     def test_stops_at_the_gate_of_industry_and_products(self, maker, profile):

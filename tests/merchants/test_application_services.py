@@ -213,6 +213,8 @@ class TestRequirements:
             ({"industry_id": "7995"}, "industry"),
             ({"industry_id": "4722", "products": ["online"]}, "products"),
             ({"industry_id": "5732", "products": ["t0"]}, "products"),
+            ({"schedule": "T0"}, "schedule"),
+            ({"schedule": "D0", "products": ["qr"]}, "schedule"),
             ({"contract_type": "TECHNICAL", "products": ["deposit"]}, "products"),
             ({"licence_until": date(2026, 3, 1)}, "licence_until"),
         ],
