@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, Q, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from foundation import clock
-from foundation.models import User
+from foundation.models import Approval, User
 from foundation.money import Money
 from foundation.registries import WorkItem
 from merchants.models import Application, Confirmation, Document
@@ -27,16 +27,30 @@ def to_review(user: User) -> Iterable[WorkItem]:
     )
 
 
-def to_complete(user: User) -> Iterable[WorkItem]:
-    """Applications that were returned and are past their day."""
-    late = Application.objects.filter(
+def in_review(user: User) -> Iterable[WorkItem]:
+    """Applications whose first review this person began and has not ended."""
+    mine = Application.objects.filter(
         merchant_id=house_id(),
-        state=Application.State.RETURNED,
-        due_date__lt=clock.business_date(clock.now()),
-    )
+        state=Application.State.FIRST_REVIEW,
+        first_reviewer_person_id=user.person_id,
+    ).exclude(approval__state=Approval.State.PROPOSED)
     yield from _queue(
-        _("Returned applications are past their day"), late, "RETURNED", "change_application"
+        _("Applications are in your first review"), mine, "FIRST_REVIEW", "review_application"
     )
+
+
+def to_complete(user: User) -> Iterable[WorkItem]:
+    """Applications that were returned: this person's own, and whose ever are past their day."""
+    returned = Application.objects.filter(merchant_id=house_id(), state=Application.State.RETURNED)
+    late = Q(due_date__lt=clock.business_date(clock.now()))
+    for title, rows in (
+        (_("Returned applications are past their day"), returned.filter(late)),
+        (
+            _("Applications you had a hand in were returned for completion"),
+            returned.filter(makers__contains=[user.person_id]).exclude(late),
+        ),
+    ):
+        yield from _queue(title, rows, "RETURNED", "change_application")
 
 
 def to_call(user: User) -> Iterable[WorkItem]:

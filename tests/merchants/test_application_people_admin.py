@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
+from foundation import clock
 from foundation.models import User
 from foundation.services import approval as approvals
 from merchants.models import Application, Merchant
@@ -136,10 +137,28 @@ class TestTheOverview:
         assert title not in waits(somebody("checker"))
         reviewer = somebody("reviewer")
         reviews.begin(application_id=application.id, reviewer=reviewer, at=AT)
+        assert "Applications are in your first review" in waits(reviewer)
+        assert "Applications are in your first review" not in waits(somebody("reviewer"))
         reviews.give_back(
             application_id=application.id, reviewer=reviewer, comments={}, reason="more", at=AT
         )
         assert "Returned applications are past their day" in waits(somebody("operator"))
+
+    def test_tells_who_had_a_hand_that_it_was_returned(self):
+        maker, reviewer, at = somebody("operator"), somebody("reviewer"), clock.now()
+        application = factory.submitted(maker)
+        reviews.begin(application_id=application.id, reviewer=reviewer, at=at)
+        reviews.give_back(
+            application_id=application.id, reviewer=reviewer, comments={}, reason="more", at=at
+        )
+
+        def waits(user: User) -> list[str]:
+            page = door(user).get(reverse("admin:index"))
+            return [queue.title for queue in page.context["work"]]
+
+        title = "Applications you had a hand in were returned for completion"
+        assert title in waits(maker)
+        assert title not in waits(somebody("operator"))
 
     def test_finds_an_application_by_its_number(self):
         application = factory.draft(somebody("operator"))
