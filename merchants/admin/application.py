@@ -31,6 +31,7 @@ from merchants.models import (
     ApplicationComment,
     ApplicationEvidence,
     ApplicationVersion,
+    Document,
     RiskGrade,
 )
 from merchants.models.application import OPEN
@@ -209,7 +210,8 @@ def _context(request: HttpRequest, application: Application) -> dict[str, Any]:
         "colour": COLOURS.get(str(state), ""),
         "sections": _sections(of),
         **_change(of),
-        "papers": of.documents if user.has_perm("merchants.view_document") else (),
+        "papers": _papers(of) if user.has_perm("merchants.view_document") else (),
+        "sent_since": _papers_since(application),
         "due": requirements.requirements(of, today=clock.business_date(clock.now())),
         "twins": [
             (twin, reverse(f"admin:{twin.other._meta.label_lower.replace('.', '_')}_change",
@@ -321,18 +323,36 @@ def _shown(row: Any, name: str) -> str:
 
 def _changed_since(of: Whole) -> set[str]:
     """Return which fields differ from the version before, for whoever reviews it again."""
-    row = of.application
-    versions = list(
-        ApplicationVersion.objects.filter(
-            merchant_id=row.merchant_id,
-            application=row,
-            number__in=[row.version_no - 1, row.version_no],
-        ).order_by("number")
-    )
-    if len(versions) < 2:
+    found = _last_two(of.application)
+    if len(found) < 2:
         return set()
-    old, new = (dict(_paths(json.loads(version.content))) for version in versions)
+    old, new = (dict(_paths(content)) for content in found)
     return {path for path, value in new.items() if old.get(path) != value}
+
+
+def _papers(of: Whole) -> list[Document]:
+    """Return the papers kind by kind, what was sent in last behind what was there before."""
+    order = Document.Kind.values
+    return sorted(of.documents, key=lambda paper: (order.index(paper.kind), paper.id))
+
+
+def _papers_since(application: Application) -> set[str]:
+    """Return the hashes of papers that the version before did not have."""
+    found = _last_two(application)
+    if len(found) < 2:
+        return set()
+    old, new = ({one["sha256"] for one in content["documents"]} for content in found)
+    return new - old
+
+
+def _last_two(row: Application) -> list[dict[str, Any]]:
+    """Return the content of the version before and of the last one, as they were frozen."""
+    versions = ApplicationVersion.objects.filter(
+        merchant_id=row.merchant_id,
+        application=row,
+        number__in=[row.version_no - 1, row.version_no],
+    )
+    return [json.loads(version.content) for version in versions.order_by("number")]
 
 
 def _paths(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -342,7 +362,7 @@ def _paths(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 for inner, part in row.items():
                     yield f"{name}.{row.get('line_no', place)}.{inner}", part
         else:
-            yield name, value
+            yield name, sorted(value) if name == "products" else value
 
 
 def fill(site: Any = admin.site) -> None:

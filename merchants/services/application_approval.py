@@ -151,6 +151,7 @@ ACTIONS: Final = (
         title=gettext_lazy("New merchant"),
         risk=Risk.HIGH,
         page=_page,
+        says=changes.says,
     ),
     ApprovalAction(
         application_change.CHANGE,

@@ -172,6 +172,7 @@ def returned_and_completed(operator: Desk, reviewer: Desk, application: Applicat
     reviewer.click("button[value=begin]")
     reviewer.page.fill("[name='comment-address']", "which floor?")
     reviewer.page.fill("[name='comment-documents.LICENCE']", "too dark")
+    reviewer.page.keyboard.press("Enter")  # decides nothing
     reviewer.seen("3-review")
     reviewer.fits()
     reviewer.press("button[value=return]")
@@ -181,6 +182,10 @@ def returned_and_completed(operator: Desk, reviewer: Desk, application: Applicat
     assert "too dark" in operator.page.inner_text("[id='at-documents.LICENCE']")
     operator.seen("4-returned")
     operator.page.fill("[name=profile-address]", "龙井路 1 号 3 楼")
+    papers = operator.page.locator(".paper").count()
+    operator.press("[name=profile-address]")  # Enter in a field saves, and takes no paper off
+    assert operator.page.locator(".paper").count() == papers == len(factory.PAPERS)
+    operator.clicks -= 1
     operator.press("[name=submit]")
 
 
