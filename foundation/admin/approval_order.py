@@ -34,6 +34,7 @@ class InboxChangeList(KeysetChangeList):
 
     def _leading(self) -> list[Approval]:
         """Read them from the far end of the index alone, however many others are open."""
-        kinds = [name for name, one in registries.approval_actions.items() if one.due is not None]
-        far = self.queryset.filter(action__in=kinds, expires_at__gt=clock.now() + _FAR)
+        far = self.queryset.filter(
+            action__in=registries.leading_kinds(), expires_at__gt=clock.now() + _FAR
+        )
         return list(far.order_by(*SOONEST.ordering())[:MOST])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Case, Field, Model, QuerySet, Value, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.timesince import timesince
@@ -35,11 +35,16 @@ class Waiting:
 
 
 def waiting(request: HttpRequest, row: Model, subjects: Subjects | None) -> list[Waiting]:
-    """Return the open proposals about a row, oldest first, to who may see proposals."""
+    """
+    Return the open proposals about a row, to who may see proposals: what has its effect already
+    leads, as in the inbox, the rest by its end.
+    """
     if isinstance(row, Approval) or not request.user.has_perm("foundation.view_approval"):
         return []
     open_ones = _about(row, subjects).filter(state=Approval.State.PROPOSED).select_related("maker")
-    return [_shown(one) for one in open_ones.order_by("expires_at", "id")[:MOST]]
+    leading = When(action__in=registries.leading_kinds(), then=Value(0))
+    ordered = open_ones.order_by(Case(leading, default=Value(1)), "expires_at", "id")
+    return [_shown(one) for one in ordered[:MOST]]
 
 
 def subjects_of(row: Model) -> list[str]:

@@ -13,6 +13,7 @@ from foundation import clock
 from foundation.models import Approval, User
 from merchants.models import BankAccount
 from merchants.services import bank_account as bank_accounts
+from merchants.services import merchant_emergency as emergencies
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import BankAccountFactory
 
@@ -187,6 +188,22 @@ class TestThePageOfTheObject:
         for merchant, found in ((proposal.merchant, 1), (other.merchant, 0)):
             address = reverse("admin:merchants_merchant_change", args=[merchant.pk])
             assert len(door(checker).get(address).context["waiting"]) == found
+
+    def test_puts_what_has_its_effect_already_first(self, checker, proposal):
+        merchant = proposal.merchant
+        emergencies.freeze(
+            merchant_nos=[merchant.merchant_no], reason="fraud", case="K1", attachments=(),
+            maker=UserFactory(is_staff=True, is_superuser=True), at=clock.now(),
+        )  # fmt: skip
+        address = reverse("admin:merchants_merchant_change", args=[merchant.pk])
+
+        first, second = door(checker).get(address).context["waiting"]
+
+        assert first.url == reverse(
+            "admin:foundation_approval_change",
+            args=[Approval.objects.get(action="merchants.emergency").pk],
+        )
+        assert second.url.endswith(f"/{proposal.pk}/change/")
 
     def test_is_silent_to_who_may_not_see_proposals(self, proposal):
         clerk = UserFactory(is_staff=True)
