@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +27,7 @@ def register(group: str | Promise, lines: Iterable[Line]) -> None:
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the menu as the theme wants it: groups in the order in which they were registered."""
     groups: dict[str, list[dict[str, Any]]] = {"": [_overview()]}
+    here = _nearest(request)
     for entry in registries.menu_entries:
         if entry.door == "admin":
             groups.setdefault(str(entry.group), []).append(
@@ -34,6 +35,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "title": entry.title,
                     "icon": entry.icon,
                     "link": reverse_lazy(entry.url_name),
+                    "active": entry.url_name == here,
                     "permission": _holder(entry.permission),
                 }
             )
@@ -42,6 +44,15 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": title, "separator": bool(title), "items": items}
         for title, items in (top, *reversed(floors))
     ]
+
+
+def _nearest(request: HttpRequest) -> str:
+    """Return the line of the page asked for: of several above it, the one nearest to it."""
+    entries = [entry for entry in registries.menu_entries if entry.door == "admin"]
+    paths = {entry.url_name: reverse(entry.url_name) for entry in entries}
+    asked = f"{request.path.rstrip('/')}/"
+    above = [name for name, path in paths.items() if asked.startswith(f"{path.rstrip('/')}/")]
+    return max(above, key=lambda name: len(paths[name]), default="")
 
 
 def _overview() -> dict[str, Any]:
