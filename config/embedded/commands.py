@@ -134,6 +134,9 @@ def beat(place: Place, arguments: list[str]) -> int:
 def serve(place: Place, arguments: list[str]) -> int:
     asked = _parse("serve", arguments, port=PORT)
     with Servers(place) as servers, _web_door(asked.port) as door:
+        servers.environment.setdefault(
+            "SITE_URL", f"http://127.0.0.1:{preconditions.port_of(door)}"
+        )
         _say(f"http://127.0.0.1:{preconditions.port_of(door)}/")
         return _serving(servers, _web(servers, door), door)
 
@@ -164,6 +167,7 @@ def _start_demo(servers: Servers, crew: processes.Crew, asked_port: int | None) 
     """Start simulator, worker, beat and web; return the web's port."""
     web, simulator = _web_door(asked_port), preconditions.listen_from(SIMULATOR_PORT)
     port, simulator_port = preconditions.port_of(web), preconditions.port_of(simulator)
+    servers.environment.setdefault("SITE_URL", f"http://127.0.0.1:{port}")  # links in letters
     servers.environment["CHANNEL_SIMULATOR_URL"] = f"http://127.0.0.1:{simulator_port}"
     environment = {**TALKATIVE, **servers.environment}
     book = ["--book", str(servers.place.var / "simulator"), "--fd", str(simulator.fileno())]
