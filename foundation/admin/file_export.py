@@ -21,7 +21,7 @@ from foundation.admin import columns, filters, form_page
 from foundation.admin.file_import import import_links
 from foundation.admin.keyset import KeysetAdmin
 from foundation.admin.readonly import Step
-from foundation.admin.refusal import plain_refusal
+from foundation.admin.refusal import refused_page
 from foundation.admin.related import Link
 from foundation.exchange import Exportable
 from foundation.models import FileExport, Job, User
@@ -120,7 +120,8 @@ def file_page(request: HttpRequest, export_id: int) -> HttpResponseBase:
     except (NotFound, Forbidden):
         raise Http404 from None
     except exports.ExportDamaged as refusal:
-        return plain_refusal(refusal)
+        back = reverse("admin:foundation_fileexport_changelist")
+        return refused_page(request, refusal, back)
     name = f"{export.kind}-{export.requested_at:%Y%m%d}-{export.pk}.{export.format}"
     answer = StreamingHttpResponse(pieces, content_type=sheet.FORMATS[export.format].media_type)
     answer["Content-Length"] = str(export.size_bytes)

@@ -22,12 +22,13 @@ def serve(
     form: forms.Form,
     run: Callable[[dict[str, Any]], str],
     onward: str,
+    colour: str = "",
 ) -> HttpResponse:
     """
     Show the form; when it is sent and sound, `run` its values, tell what came of it, and go on.
 
     A DomainError is shown at the field it names, else above the form, and nothing is lost of what
-    was typed.
+    was typed. `colour` is "danger" where the button does harm at once.
     """
     if request.method == "POST" and form.is_valid():
         try:
@@ -41,6 +42,7 @@ def serve(
         "title": title,
         "intro": intro,
         "button": button,
+        "colour": colour,
         "form": form,
         "back": onward,
     }

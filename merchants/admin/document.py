@@ -8,12 +8,15 @@ from uuid import UUID
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from config.errors import NotFound
 from foundation import clock
-from foundation.admin.refusal import plain_refusal
+from foundation.admin.refusal import refused_page
+from merchants.models import Document
+from merchants.selectors.application import house_id
 from merchants.services import document as documents
 from merchants.services.document_part import DocumentDamaged
 
@@ -31,7 +34,7 @@ def file(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     except NotFound as refusal:
         raise Http404 from refusal
     except DocumentDamaged as refusal:
-        return plain_refusal(refusal)
+        return refused_page(request, refusal, _application_of(uuid))
     answer = StreamingHttpResponse(content, content_type=paper.content_type)
     answer["Content-Length"] = str(paper.size_bytes)
     return _guarded(answer, paper.file_name, attached=True)
@@ -46,9 +49,16 @@ def preview(request: HttpRequest, uuid: UUID, page: int) -> HttpResponseBase:
     except NotFound as refusal:
         raise Http404 from refusal
     except DocumentDamaged as refusal:
-        return plain_refusal(refusal)
+        return refused_page(request, refusal, _application_of(uuid))
     answer = HttpResponse(picture, content_type="image/jpeg")
     return _guarded(answer, "preview.jpg", attached=False)
+
+
+def _application_of(uuid: UUID) -> str:
+    """Return the page where the paper is shown among its like."""
+    kept = Document.objects.filter(merchant_id=house_id(), uuid=uuid)
+    key = kept.values_list("application", flat=True).get()
+    return reverse("admin:merchants_application_change", args=[key])
 
 
 def _require_right(request: HttpRequest) -> None:

@@ -82,6 +82,7 @@ def freeze_page(request: HttpRequest) -> HttpResponse:
             "most": emergencies.MOST,
         },
         button=_("Freeze now"),
+        colour="danger",
         form=form,
         run=run,
         onward=reverse("admin:merchants_merchant_changelist"),

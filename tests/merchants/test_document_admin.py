@@ -103,8 +103,10 @@ class TestAPaper:
         for _again in range(2):
             answer = client.get(address_of(document.uuid))
             assert answer.status_code == 409
-            assert answer["Content-Type"].startswith("text/plain")
-            assert "damaged" in answer.content.decode()
+            text = answer.content.decode()
+            assert "damaged" in text
+            back = reverse("admin:merchants_application_change", args=[document.application_id])
+            assert f'href="{back}"' in text
 
         assert AuditEvent.objects.filter(action="document.damaged").count() == 1
         assert not AuditEvent.objects.filter(action="document.download").exists()
