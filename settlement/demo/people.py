@@ -30,6 +30,7 @@ _STAFF: Final = (
     ("operator", "张敏", "operator", "operations: proposes"),
     ("reviewer", "赵雪", "reviewer", "first review of applications"),
     ("checker", "李强", "checker", "second pair of eyes: decides"),
+    ("risk", "孙磊", "risk", "freezes at once"),
     ("auditor", "陈静", "auditor", "reads everything"),
 )
 
@@ -83,9 +84,9 @@ def sign_ins(owner_of: Merchant, at: datetime) -> tuple[User, list[Login], str]:
     return owner.user, logins, pin
 
 
-def operator() -> User:
-    """Return the demo's operator, who enters the applications."""
-    return User.objects.get(username="operator")
+def colleague(name: str) -> User:
+    """Return one of the demo's staff by user name."""
+    return User.objects.get(username=name)
 
 
 def program_key(merchant: Merchant, at: datetime) -> Login:

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from foundation import actor, clock
 from foundation.csv_intake import Progress
 from foundation.csv_intake.command import ProgressBar
-from settlement.demo import applications, data, day, people, report
+from settlement.demo import applications, data, day, people, report, traces
 from settlement.services.run import WorkersSilent
 
 
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         day.settle_history(days[:-1], self._bar)
         accounts = people.bank_accounts(merchants, clock.now())
         owner, logins, pin = people.sign_ins(merchants[people.INSTRUCTED], clock.now())
-        applications.make(entered_by=people.operator(), at=clock.now())
+        applications.make(entered_by=people.colleague("operator"), at=clock.now())
         logins.append(people.program_key(merchants[people.INSTRUCTED], clock.now()))
         self.stdout.write(f"the last business day, {days[-1]}, through the workers:")
         day.trouble_ahead(merchants)
@@ -64,6 +64,7 @@ class Command(BaseCommand):
         day.withdraw(owner, pin, accounts[people.INSTRUCTED], clock.now())
         day.wait_for_payouts(self._bar)
         day.bank_lines(clock.now())
+        traces.make(merchants, at=clock.now())
         return logins
 
     def _verify(self) -> tuple[str, bool]:
