@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Case, Field, Model, QuerySet, Value, When
+from django.db.models import Case, Field, Model, Q, QuerySet, Value, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.timesince import timesince
@@ -86,12 +86,13 @@ def _name(key: str, field: Field[Any, Any] | None) -> str:
 
 def _about(row: Model, subjects: Subjects | None) -> QuerySet[Approval]:
     """
-    Return the proposals about a row: by book and subject, of a merchant all of his book.
-
-    Proposals about what belongs to no merchant lie in the house's book.
+    Return the proposals about a row: by book and subject, of a merchant all of his book, and what
+    lies about him in the house's. Proposals about what belongs to no merchant lie there, too.
     """
     if row._meta.label == "merchants.Merchant":
-        return Approval.objects.filter(merchant=row.pk)
+        named = list(subjects(row)) if subjects is not None else []
+        in_house = Q(merchant=house_id(), subject__in=named)
+        return Approval.objects.filter(Q(merchant=row.pk) | in_house)
     book: Any = row.merchant_id if isinstance(row, Fact) else house_id()
     named = list(subjects(row)) if subjects is not None else subjects_of(row)
     return Approval.objects.filter(merchant=book, subject__in=named)

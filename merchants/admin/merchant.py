@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from foundation.admin import columns, filters, related
+from foundation.admin import columns, filters, related, waiting
 from foundation.admin.file_export import Exchanged
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from merchants.admin import (
@@ -26,6 +26,7 @@ from merchants.admin import (
 from merchants.models import Merchant
 from merchants.selectors import agent as agents
 from merchants.selectors import application as applications
+from merchants.selectors import application_change as application_changes
 from merchants.selectors import contract as contracts
 
 MENU = [("merchants_merchant_changelist", _("Merchants"), "storefront", "merchants.view_merchant")]
@@ -39,11 +40,19 @@ COLOURS = {
 }
 
 
+def _subjects(row: Merchant) -> list[str]:
+    """Return what proposals call a merchant, and the change of it that is under way."""
+    change = application_changes.open_change(row)
+    about = [] if change is None else [f"application:{change.number}"]
+    return [*waiting.subjects_of(row), *about]
+
+
 @admin.register(Merchant)
 class MerchantAdmin(Exchanged, KeysetAdmin):
     """Merchants by number. They come in by application, proposal or `import_merchants`."""
 
     exchange = "merchants"
+    approval_subjects = staticmethod(_subjects)
     keyset = Keyset("merchant_no")
     searches = (Search("merchant_no", prefix=True),)
     search_help_text = _("Merchant number, from its beginning")

@@ -177,6 +177,8 @@ class TestTheReview:
     def test_is_said_on_the_proposal_and_afterwards(self, shop):
         application, approval = make.proposed(shop, make.somebody(), make.somebody())
         checker = somebody("checker")
+        (waits,) = door(checker).get(page(shop)).context["waiting"]
+        assert waits.url == reverse("admin:foundation_approval_change", args=[approval.pk])
 
         text = door(checker).get(
             reverse("admin:foundation_approval_change", args=[approval.pk])
