@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from foundation import registries
 from foundation.models import Approval, ApprovalDecision, AuditEvent, History, User
 
 PAGE: Final = 30
+_USER: Final = re.compile(r"user:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SOURCES: Final = ("change", "act", "proposal", "decision")
 
 
@@ -69,9 +71,9 @@ def page(
     return shown, place
 
 
-def people(entries: Iterable[Entry]) -> dict[str, str]:
+def people(entries: Iterable[Any]) -> dict[str, str]:
     """Return the user names of the actors of a page, in one statement."""
-    keys = {one.actor.removeprefix("user:") for one in entries if one.actor.startswith("user:")}
+    keys = {one.actor.removeprefix("user:") for one in entries if _USER.fullmatch(one.actor)}
     named = User.objects.filter(pk__in=keys).values_list("pk", "username")
     return {f"user:{key}": name for key, name in named}
 

@@ -138,3 +138,19 @@ class TestTheTimeline:
                 name = f"admin:{screen.opts.app_label}_{screen.opts.model_name}"
                 assert client.get(reverse(f"{name}_timeline", args=[row.pk])).status_code == 200
                 assert client.post(reverse(f"{name}_timeline", args=[row.pk])).status_code == 405
+
+
+@pytest.mark.parametrize("name", ["auditevent", "history"])
+def test_the_lists_of_acts_and_changes_name_who_acted(name):
+    reader, clerk = boss(), UserFactory(username="clerk.ann")
+    with actor.acting(f"user:{clerk.pk}"):
+        account = BankAccountFactory(number=NUMBER)
+        audit.record(
+            merchant_id=account.merchant_id, action="bank_account.add",
+            object_kind="bank_account", object_id="1",
+        )  # fmt: skip
+
+    text = client_of(reader).get(reverse(f"admin:foundation_{name}_changelist")).content.decode()
+
+    assert "clerk.ann" in text
+    assert f"user:{clerk.pk}" not in text
