@@ -144,6 +144,7 @@ class TestTheTimeline:
 def test_the_lists_of_acts_and_changes_name_who_acted(name):
     reader, clerk = boss(), UserFactory(username="clerk.ann")
     with actor.acting(f"user:{clerk.pk}"):
+        actor.stamp_transaction()
         account = BankAccountFactory(number=NUMBER)
         audit.record(
             merchant_id=account.merchant_id, action="bank_account.add",
