@@ -71,14 +71,19 @@ def _consequence(paper: Paper, stage: Stage | None) -> str:
             " can be withdrawn as before."
         ) % words  # fmt: skip
     if stage == Stage.OVER:
-        return _(
+        said = _(
             "It is proposed that withdrawals stop until the new one is there; a person decides."
             " Payments go on and are settled to the balance."
         )
-    return _(
-        "If the new one is not there by %(day)s, it is proposed that withdrawals stop until it is."
-        " Payments go on and are settled to the balance."
-    ) % words  # fmt: skip
+    else:
+        said = _(
+            "If the new one is not there by %(day)s, it is proposed that withdrawals stop until it"
+            " is. Payments go on and are settled to the balance."
+        ) % words  # fmt: skip
+    if paper.kind == Kind.FILING:  # nothing narrower can be stopped yet
+        narrow = _("Who sells no prepaid cards any more has them and the number taken off instead.")
+        said = f"{said} {narrow}"
+    return said
 
 
 def standings(*, merchant_id: int, on: date, told: bool = False) -> list[Standing]:
