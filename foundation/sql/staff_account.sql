@@ -98,9 +98,10 @@ FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM OLD.id
     AND (NEW.username, NEW.is_staff, NEW.is_superuser, NEW.is_active)
       IS DISTINCT FROM (OLD.username, OLD.is_staff, OLD.is_superuser, OLD.is_active))
 EXECUTE FUNCTION public.foundation_staff_account_guard();
+-- A merchant's person neither: keys are proved at the end of a transaction, so the same account
+-- could come back as another person's, who acted for nobody (AP-12).
 CREATE OR REPLACE TRIGGER staff_account_stays BEFORE DELETE ON public.foundation_user
-FOR EACH ROW WHEN (OLD.is_staff OR OLD.is_superuser)
-EXECUTE FUNCTION public.foundation_staff_account_guard();
+FOR EACH ROW EXECUTE FUNCTION public.foundation_staff_account_guard();
 
 -- An account gets the roles that were approved for it, and no right beside them. Taking is free.
 CREATE OR REPLACE FUNCTION public.foundation_staff_account_rights() RETURNS trigger

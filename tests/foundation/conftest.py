@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from foundation import owner, sql
 from foundation.models import User
 from merchants.models import Merchant
+from tests import databases
 from tests.foundation.colleagues import one_of
+from tests.foundation.refusals import HAND
 
 
 @pytest.fixture
@@ -58,3 +61,30 @@ def bo(request: pytest.FixtureRequest) -> User:
     """A checker."""
     request.getfixturevalue("cloned_db" if "cloned_db" in request.fixturenames else "db")
     return one_of("checker", username="bo")
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    django_db_setup: None, template_db: str, django_db_blocker: Any
+) -> Iterator[tuple[User, User]]:
+    """
+    A database in which the product's role makes no staff, as every other one is; and Ann, an
+    operator, and Bo, a checker, made on the server. One for all tests here: they commit.
+    """
+    before = connections["default"].settings_dict["NAME"]
+    role = connections["default"].settings_dict["USER"]
+    if role == connections["owner"].settings_dict["USER"]:
+        pytest.skip("One role owns and runs all: the role guard is off.")
+    name = databases.clone(template_db)
+    with django_db_blocker.unblock():
+        databases.use(name)
+        try:
+            with owner.connected():
+                sql.execute(f'REVOKE {HAND} FROM "{role}"')
+                ann, bo = one_of("operator", username="ann"), one_of("checker", username="bo")
+                one_of("checker")  # so that Bo is not the last who decides
+            yield ann, bo
+        finally:
+            connections.close_all()
+            databases.use(before)
+            databases.drop(name)

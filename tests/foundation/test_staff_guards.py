@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import partial
 from io import StringIO
 from typing import Any
 
-import psycopg
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import connection, transaction
 
 from foundation import clock, owner, sql
-from foundation.models import Approval, ApprovalDecision, Person, StaffRole, User
+from foundation.models import (
+    Approval,
+    ApprovalDecision,
+    Person,
+    StaffRole,
+    User,
+)
 from foundation.models.user import mailbox
 from foundation.services import sign_in_password as sign_in_passwords
 from merchants.services import account as accounts
-from tests import databases
 from tests.factories import portal
 from tests.factories.foundation import UserFactory
 from tests.foundation.colleagues import (
@@ -29,9 +32,9 @@ from tests.foundation.colleagues import (
     one_of,
     roles_proposed,
 )
+from tests.foundation.refusals import HAND, refused, said_no
 from tests.foundation.test_staff_role_services import DO, SEE, role_proposed
 
-HAND = "EXECUTE ON FUNCTION foundation_staff_by_hand()"
 COPY = "COPY foundation_user_groups (user_id, group_id) FROM STDIN"
 WAYS = (
     "INSERT INTO foundation_user SELECT (jsonb_populate_record(u, jsonb_build_object("
@@ -45,6 +48,7 @@ WAYS = (
     " WHERE u.username = 'pat' AND a.username = 'ann'",
     "UPDATE foundation_user SET is_staff = NULL WHERE username = 'ann'",
     "DELETE FROM foundation_user WHERE username = 'ann'",
+    "DELETE FROM foundation_user WHERE username = 'pat'",  # to come back as another person's
     "TRUNCATE foundation_user_groups",
     "SET session_replication_role = replica",
     "SET ROLE countinghouse_owner",
@@ -68,33 +72,6 @@ WAYS = (
 )
 
 
-@pytest.fixture(scope="module")
-def guarded(
-    django_db_setup: None, template_db: str, django_db_blocker: Any
-) -> Iterator[tuple[User, User]]:
-    """
-    A database in which the product's role makes no staff, as every other one is; and Ann, an
-    operator, and Bo, a checker, made on the server. One for all tests here: they commit.
-    """
-    before = connections["default"].settings_dict["NAME"]
-    role = connections["default"].settings_dict["USER"]
-    if role == connections["owner"].settings_dict["USER"]:
-        pytest.skip("One role owns and runs all: the role guard is off.")
-    name = databases.clone(template_db)
-    with django_db_blocker.unblock():
-        databases.use(name)
-        try:
-            with owner.connected():
-                sql.execute(f'REVOKE {HAND} FROM "{role}"')
-                ann, bo = one_of("operator", username="ann"), one_of("checker", username="bo")
-                one_of("checker")  # so that Bo is not the last who decides
-            yield ann, bo
-        finally:
-            connections.close_all()
-            databases.use(before)
-            databases.drop(name)
-
-
 @pytest.fixture
 def ann(guarded: tuple[User, User]) -> User:
     return guarded[0]
@@ -108,22 +85,6 @@ def bo(guarded: tuple[User, User]) -> User:
 def on_the_server(*roles: str, **fields: Any) -> User:
     with owner.connected():
         return one_of(*roles, **fields)
-
-
-def said_no(act: Callable[[], Any]) -> str:
-    """What the database refuses with, at once or at the end; nothing stays."""
-    try:
-        with transaction.atomic():
-            act()
-            connection.check_constraints()
-            transaction.set_rollback(True)
-    except (DatabaseError, psycopg.Error) as refusal:
-        return str(refusal)
-    return "it was not refused"
-
-
-def refused(constraint: str, act: Callable[[], Any]) -> None:
-    assert constraint in said_no(act)
 
 
 def close(proposal: Approval, checker: User) -> None:
