@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from foundation.models import Approval, User
-from merchants.models import Ability, Membership
+from foundation.models.user import Mailbox, mailbox
+from merchants.models import Ability, Invitation, Membership
 
 STRONG: Final = frozenset({Ability.WITHDRAW, Ability.MANAGE})
 
@@ -44,12 +45,19 @@ def needs_second_factor(user: User) -> bool:
 
 def insiders(merchant_ids: Iterable[int]) -> frozenset[str]:
     """
-    Return the ids of the persons who act or acted for one of these merchants.
+    Return the ids of the persons who act or acted for one of these merchants, or are invited to.
 
-    Who left is one still: a key he made may live. Rule: AP-12 (docs/rules/approvals.md).
+    Who left is one still: a key he made may live; and who is invited accepts when he has decided.
+    Rule: AP-12 (docs/rules/approvals.md).
     """
-    held = Membership.objects.filter(merchant_id__in=list(merchant_ids))
-    return frozenset(str(one) for one in held.values_list("user__person_id", flat=True))
+    ids = list(merchant_ids)
+    held = Membership.objects.filter(merchant_id__in=ids).values_list("user__person_id", flat=True)
+    open_ones = Invitation.objects.filter(
+        merchant_id__in=ids, accepted_at=None, withdrawn_at=None
+    ).values_list("email", flat=True)
+    mailboxes = {mailbox(email) for email in open_ones}
+    invited = User.objects.alias(mailbox=Mailbox("email")).filter(mailbox__in=mailboxes)
+    return frozenset(map(str, {*held, *invited.values_list("person_id", flat=True)}))
 
 
 def insiders_of(approval: Approval) -> frozenset[str]:

@@ -10,6 +10,7 @@ from foundation.services import approval as approvals
 from foundation.services import delegation as delegations
 from merchants.models import Membership, Merchant
 from merchants.services import bank_account as bank_accounts
+from merchants.services import invitation as invitations
 from merchants.services import membership as memberships
 from merchants.services import merchant_state as states
 from tests.factories import merchant_state as make
@@ -57,6 +58,21 @@ def decide(approval: Approval, checker: User, *, yes: bool = True) -> Approval:
 
 
 class TestWhoActsForTheMerchant:
+    def test_or_is_invited_to_decides_on_nothing_of_its(self):
+        merchant = MerchantFactory()
+        staff = UserFactory(is_staff=True, is_superuser=True, email="bo@example.com")
+        approval = proposal(merchant)
+        invitation = invitations.invite(
+            merchant_id=merchant.id, email="Bo+shop@example.com", name="Bo", role="OWNER",
+            invited_by=None, at=AT,
+        )  # fmt: skip
+
+        with pytest.raises(approvals.CheckerGains):
+            decide(approval, staff)
+
+        invitations.withdraw(merchant_id=merchant.id, invitation_id=invitation.id, by=staff, at=AT)
+        assert decide(approval, staff).state == "APPROVED"
+
     @pytest.mark.parametrize("left", [False, True])
     def test_decides_on_nothing_of_its(self, left):
         merchant = MerchantFactory()
