@@ -26,12 +26,12 @@ CREATE TEMP TABLE channels_payment (id bigint, merchant_id bigint, currency text
 CREATE TEMP TABLE channels_pricing (merchant_id bigint, payment_id bigint, fee_minor bigint,
   chunk_id bigint);
 CREATE TEMP TABLE channels_refund (id bigint, merchant_id bigint, currency text,
-  business_date date, payment_id bigint, amount_minor bigint);
+  business_date date, payment_id bigint, amount_minor bigint, refund_no text DEFAULT '');
 CREATE TEMP TABLE channels_refund_booking (merchant_id bigint, refund_id bigint, payment_id bigint,
   from_pending_minor bigint, chunk_id bigint)
 """
 
-OF_CLEARING = ("I10", "C1", "C2", "C3")  # they ask for more than those tables have
+OF_CLEARING = ("I10", "C1", "C2", "C3", "C4")  # they ask for more than those tables have
 
 
 class Clearing:

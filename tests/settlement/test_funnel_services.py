@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from datetime import timedelta
 
@@ -178,7 +179,7 @@ class TestDoubt:
         PayoutStatement.objects.create(
             channel=attempt.channel,
             day=late.date(),
-            sha256="0" * 64,
+            sha256=hashlib.sha256(b"").hexdigest(),
             raw=b"",
             line_count=0,
             actor="test",
