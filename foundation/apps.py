@@ -34,7 +34,6 @@ class FoundationConfig(AppConfig):
         append_only_tables.register(
             "foundation",
             (
-                "foundation_approval_attachment",
                 "foundation_approval_decision",
                 "foundation_audit_event",
                 "foundation_history",

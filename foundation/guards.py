@@ -52,6 +52,16 @@ def never_deleted(table: str) -> migrations.RunSQL:
     )
 
 
+def writable(table: str, column: str) -> migrations.RunSQL:
+    """
+    Return a migration operation that lets the product's role write one column of a table whose rows
+    stay: a cipher, when keys rotate. A trigger of the table's own says what else must hold.
+    """
+    return migrations.RunSQL(
+        _grant(f"UPDATE ({column})", table), _revoke(f"UPDATE ({column})", table)
+    )
+
+
 def refers(table: str, references: Mapping[str, tuple[str, str]]) -> migrations.RunSQL:
     """
     Return a migration operation that proves the keys of new rows once for each statement.

@@ -24,6 +24,7 @@ from foundation.admin import columns, filters
 from foundation.admin.approval_order import SOONEST, InboxChangeList
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from foundation.admin.readonly import Step
+from foundation.admin.refusal import refused_page
 from foundation.admin.related import Link
 from foundation.admin.waiting import changes
 from foundation.admin.work_items import decidable
@@ -209,9 +210,13 @@ class ApprovalAdmin(KeysetAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         row = self.get_object(request, str(approval_id))
-        paper = row and attachments.find(
-            merchant_id=row.merchant_id, approval_id=row.pk, position=position
-        )
+        try:
+            paper = row and attachments.read(
+                merchant_id=row.merchant_id, approval_id=row.pk, position=position
+            )
+        except attachments.AttachmentDamaged as refusal:
+            back = reverse("admin:foundation_approval_change", args=[approval_id])
+            return refused_page(request, refusal, back)
         if paper is None:
             raise Http404
         headers = {
@@ -219,7 +224,7 @@ class ApprovalAdmin(KeysetAdmin):
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cache-Control": "private, no-store",
         }
-        answer = HttpResponse(bytes(paper.content), content_type=paper.media_type, headers=headers)
+        answer = HttpResponse(paper.content, content_type=paper.media_type, headers=headers)
         answer["Content-Disposition"] = content_disposition_header(True, paper.name) or "attachment"
         return answer
 

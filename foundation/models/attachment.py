@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from foundation.fields import EncryptedBinaryField
 from foundation.models.approval import Approval
 from foundation.models.fact import Fact, FactForeignKey
 
 
 class ApprovalAttachment(Fact):
     """
-    One paper of a proposal, whole. Append-only.
+    One paper of a proposal, whole and encrypted. It stays; only its cipher is written anew when
+    keys rotate.
 
-    The proposal names its hash, so the paper is part of what is decided on; the database hashes
-    the bytes again and compares (foundation/sql/approval_attachment.sql).
+    The proposal names the hash of its plain bytes, so the paper is part of what is decided on: who
+    reads it gets these bytes or none (docs/decisions/0014-files-at-rest.md).
     """
 
     approval = FactForeignKey(Approval, models.PROTECT, related_name="papers")
+    uuid = models.UUIDField(default=uuid.uuid4, editable=False)
     position = models.PositiveSmallIntegerField(_("position"))
     name = models.CharField(_("file name"), max_length=100)
     media_type = models.CharField(_("media type"), max_length=50)
-    content = models.BinaryField(_("content"))
+    content = EncryptedBinaryField(_("content"))
     actor = models.CharField(_("actor"), max_length=100)
     request_id = models.CharField(_("request id"), max_length=64)
 

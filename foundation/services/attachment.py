@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from django.utils.translation import gettext as _
 
 from config.errors import DomainError, Malformed
 from foundation import actor, registries
+from foundation.crypto import KeyUnknown, Tampered
 from foundation.models import Approval, ApprovalAttachment
 
 MOST_BYTES: Final = 5 * 1024 * 1024  # the database refuses more (approval_attachment.sql)
 MOST_PAPERS: Final = 5
 _LONGEST_NAME: Final = 100
+_log = logging.getLogger(__name__)
 _UNSAFE: Final = re.compile(r"[^\w.()\- ]+")
 _BEGINNINGS: Final = (
     (b"%PDF-", "application/pdf", ".pdf"),
@@ -25,6 +28,12 @@ _BEGINNINGS: Final = (
 )
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MARKUP: Final = re.compile(rb"^\s*<|<(?:script|html|svg)", re.IGNORECASE)
+
+
+class AttachmentDamaged(DomainError):
+    """What lies in the database is not the paper that the proposal names; it is not handed out."""
+
+    code = "attachment_damaged"
 
 
 class AttachmentRefused(Malformed):
@@ -89,10 +98,31 @@ def store(approval: Approval, papers: Sequence[Paper]) -> None:
         )
 
 
-def find(*, merchant_id: int, approval_id: int, position: int) -> ApprovalAttachment | None:
-    """Return one paper of a proposal with its bytes, None if there is none."""
-    found = ApprovalAttachment.objects.filter(merchant_id=merchant_id, approval_id=approval_id)
-    return found.filter(position=position).first()
+def read(*, merchant_id: int, approval_id: int, position: int) -> Paper | None:
+    """
+    Return one paper of a proposal, None if there is none: the very bytes the proposal names.
+
+    Raises AttachmentDamaged for what does not decrypt here, or to other bytes. Rule: AP-9.
+    """
+    found = ApprovalAttachment.objects.select_related("approval").filter(
+        merchant_id=merchant_id, approval_id=approval_id, position=position
+    )
+    kept = found.first()
+    if kept is None:
+        return None
+    try:
+        content = bytes(kept.content)
+    except (Tampered, KeyUnknown) as error:
+        raise _damaged(kept, type(error).__name__) from None
+    paper = Paper(kept.name, kept.media_type, content)
+    if paper.described() != kept.approval.attachments[position]:
+        raise _damaged(kept, "another hash")
+    return paper
+
+
+def _damaged(kept: ApprovalAttachment, why: str) -> AttachmentDamaged:
+    _log.error("paper %s of approval %s is damaged: %s", kept.position, kept.approval_id, why)
+    return AttachmentDamaged(_("The paper is damaged and is not handed out."))
 
 
 def _accepted(paper: NewAttachment) -> Paper:
