@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -27,18 +27,18 @@ def register(group: str | Promise, lines: Iterable[Line]) -> None:
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the menu as the theme wants it: groups in the order in which they were registered."""
     groups: dict[str, list[dict[str, Any]]] = {"": [_overview()]}
-    here = _nearest(request)
-    for entry in registries.menu_entries:
-        if entry.door == "admin":
-            groups.setdefault(str(entry.group), []).append(
-                {
-                    "title": entry.title,
-                    "icon": entry.icon,
-                    "link": reverse_lazy(entry.url_name),
-                    "active": entry.url_name == here,
-                    "permission": _holder(entry.permission),
-                }
-            )
+    links = {one.url_name: reverse(one.url_name) for one in _entries()}
+    here = _nearest(request, links)
+    for entry in _entries():
+        groups.setdefault(str(entry.group), []).append(
+            {
+                "title": entry.title,
+                "icon": entry.icon,
+                "link": links[entry.url_name],
+                "active": entry.url_name == here,
+                "permission": _holder(entry.permission),
+            }
+        )
     top, *floors = groups.items()  # what staff work with most stands on the upper floors
     return [
         {"title": title, "separator": bool(title), "items": items}
@@ -46,20 +46,22 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _nearest(request: HttpRequest) -> str:
+def _entries() -> list[MenuEntry]:
+    return [entry for entry in registries.menu_entries if entry.door == "admin"]
+
+
+def _nearest(request: HttpRequest, links: Mapping[str, str]) -> str:
     """Return the line of the page asked for: of several above it, the one nearest to it."""
-    entries = [entry for entry in registries.menu_entries if entry.door == "admin"]
-    paths = {entry.url_name: reverse(entry.url_name) for entry in entries}
     asked = f"{request.path.rstrip('/')}/"
-    above = [name for name, path in paths.items() if asked.startswith(f"{path.rstrip('/')}/")]
-    return max(above, key=lambda name: len(paths[name]), default="")
+    above = [name for name, path in links.items() if asked.startswith(f"{path.rstrip('/')}/")]
+    return max(above, key=lambda name: len(links[name]), default="")
 
 
 def _overview() -> dict[str, Any]:
     return {
         "title": _("Work overview"),
         "icon": "checklist",
-        "link": reverse_lazy("admin:index"),
+        "link": reverse("admin:index"),
         "permission": _holder(""),
     }
 

@@ -14,6 +14,7 @@ from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
@@ -91,6 +92,15 @@ class CountinghouseAdminSite(AdminSite):
             raise roles.RightUnknown(f"roles.PAGES has no {name}: nobody may see it.")
         guarded = _for_holders(view, roles.PAGES[name])
         self._pages.append(path(route, self.admin_view(guarded), name=name))
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """
+        Return the list of tables, made when a template reads it.
+
+        Django puts it into every page; here the menu stands in its place on nearly all of them.
+        """
+        tables = super().get_app_list
+        return SimpleLazyObject(lambda: tables(request, app_label))
 
     def get_urls(self) -> list[Any]:
         """Return the pages of the packages before the admin's own, which end in a catch-all."""
