@@ -22,6 +22,7 @@ WHY_NOT = {
     "auth.Permission": "made by migrate from the code",
     "foundation.Approval": "frozen, with actor and request id; only decisions move its state",
     "foundation.FileExport": "carries actor and request id; each step is an audit event",
+    "foundation.ApprovalAttachment": "carries its actor; only its cipher is written anew, by keys",
     "foundation.FileExportPart": "the file of an export, deleted when its time is over",
     "foundation.FileImport": "carries actor and request id; frozen, each step is an audit event",
     "foundation.GuessCount": "counters of wrong sign-in passwords, which each sign-in moves",
