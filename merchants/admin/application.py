@@ -1,24 +1,24 @@
-"""Applications: the list, one page to review them on, and the decisions of the first review."""
+"""Applications: the list, and the one page to review them on."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, cast
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
-from config.errors import DomainError
 from foundation import clock
 from foundation.admin import columns, filters
 from foundation.admin.keyset import KeysetAdmin, Search
@@ -75,6 +75,7 @@ class Value:
     changed: bool = False
     was: str | None = None  # of a change: what is in force, where it differs
     comments: Sequence[ApplicationComment] = ()
+    typed: str = ""  # what the reviewer wrote just now, when his decision was refused
 
 
 @admin.register(Application)
@@ -127,50 +128,7 @@ class ApplicationAdmin(KeysetAdmin):
             raise Http404
         if not self.has_view_permission(request, row):
             raise PermissionDenied
-        return TemplateResponse(request, "admin/application.html", _context(request, row))
-
-
-@require_POST
-def review(request: HttpRequest, object_id: int) -> HttpResponse:
-    """Do what the reviewer's button says, with what he wrote beside the fields."""
-    if not request.user.has_perm(RIGHT):
-        raise PermissionDenied
-    said = {
-        name.removeprefix("comment-"): request.POST[name].replace("\0", "")
-        for name in request.POST
-        if name.startswith("comment-") and len(name) < 70
-    }
-    reason, at = request.POST.get("reason", "").replace("\0", "").strip(), clock.now()
-    reviewer, decision = cast(User, request.user), request.POST.get("decision", "")
-    grade = request.POST.get("risk_grade", "")
-    try:
-        if decision == "begin":
-            reviews.begin(application_id=object_id, reviewer=reviewer, at=at)
-            told = _("You do the first review of this application.")
-        elif decision == "return":
-            reviews.give_back(
-                application_id=object_id, reviewer=reviewer, comments=said, reason=reason, at=at
-            )
-            told = _("Returned; who entered it sees your comments beside the fields.")
-        elif decision == "refuse":
-            reviews.refuse(application_id=object_id, reviewer=reviewer, reason=reason, at=at)
-            told = _("Refused.")
-        elif decision == "propose":
-            reviews.propose(
-                application_id=object_id,
-                reviewer=reviewer,
-                risk_grade=int(grade) if grade in {"1", "2", "3"} else RiskGrade.HIGH,
-                reason=reason,
-                at=at,
-            )
-            told = _("Passed and proposed; another person decides in the approvals.")
-        else:
-            raise Http404
-    except DomainError as refusal:
-        messages.error(request, " ".join([str(refusal), *_due_of(refusal)]))
-    else:
-        messages.success(request, told)
-    return HttpResponseRedirect(reverse("admin:merchants_application_change", args=[object_id]))
+        return TemplateResponse(request, "admin/application.html", context(request, row))
 
 
 @require_safe
@@ -192,11 +150,10 @@ def evidence(request: HttpRequest, object_id: int) -> HttpResponse:
     return answer
 
 
-def _due_of(refusal: DomainError) -> list[str]:
-    return [one.title for one in getattr(refusal, "due", ())]
-
-
-def _context(request: HttpRequest, application: Application) -> dict[str, Any]:
+def context(
+    request: HttpRequest, application: Application, typed: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return what the page of an application shows; `typed` is what its reader wrote just now."""
     of = selectors.whole(application)
     user = cast(User, request.user)
     state = Application.State(application.state)
@@ -208,9 +165,9 @@ def _context(request: HttpRequest, application: Application) -> dict[str, Any]:
         "title": str(application),
         "application": application,
         "colour": COLOURS.get(str(state), ""),
-        "sections": _sections(of),
+        "sections": _sections(of, typed),
         **_change(of),
-        "papers": _papers(of) if user.has_perm("merchants.view_document") else (),
+        "papers": _papers(of, typed) if user.has_perm("merchants.view_document") else (),
         "sent_since": _papers_since(application),
         "due": requirements.requirements(of, today=clock.business_date(clock.now())),
         "twins": [
@@ -272,7 +229,9 @@ def _decided(application: Application) -> Any:
     return found.prefetch_related("decisions__checker").order_by("-id")[:10]
 
 
-def _sections(of: Whole) -> list[tuple[str, list[tuple[str, list[Value]]]]]:
+def _sections(
+    of: Whole, typed: Mapping[str, str]
+) -> list[tuple[str, list[tuple[str, list[Value]]]]]:
     """Return every section as (title, groups of (heading, values))."""
     said = selectors.comments(of.application)
     since = _changed_since(of)
@@ -281,7 +240,8 @@ def _sections(of: Whole) -> list[tuple[str, list[tuple[str, list[Value]]]]]:
 
     def value(path: str, label: str, text: object) -> Value:
         differs = path in since or path in was
-        return Value(path, label, str(text), differs, was.get(path), said.get(path, ()))
+        now = typed.get(path, "")
+        return Value(path, label, str(text), differs, was.get(path), said.get(path, ()), now)
 
     form = fields.profile_form(of, None)
     found = [
@@ -330,10 +290,14 @@ def _changed_since(of: Whole) -> set[str]:
     return {path for path, value in new.items() if old.get(path) != value}
 
 
-def _papers(of: Whole) -> list[Document]:
-    """Return the papers kind by kind, what was sent in last behind what was there before."""
+def _papers(of: Whole, typed: Mapping[str, str]) -> list[tuple[Document, str]]:
+    """
+    Return the papers kind by kind, what was sent in last behind what was there before; beside each
+    what the reviewer wrote just now.
+    """
     order = Document.Kind.values
-    return sorted(of.documents, key=lambda paper: (order.index(paper.kind), paper.id))
+    papers = sorted(of.documents, key=lambda paper: (order.index(paper.kind), paper.id))
+    return [(paper, typed.get(f"documents.{paper.kind}", "")) for paper in papers]
 
 
 def _papers_since(application: Application) -> set[str]:
@@ -366,12 +330,11 @@ def _paths(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def fill(site: Any = admin.site) -> None:
-    """Give the form and the decisions their addresses in the admin."""
+    """Give the form and the evidence their addresses in the admin."""
     site.add_page("merchants/application/begin", application_form.begin, "application_begin")
     site.add_page(
         "merchants/application/<int:object_id>/form", application_form.page, "application_form"
     )
-    site.add_page("merchants/application/<int:object_id>/review", review, "application_review")
     site.add_page(
         "merchants/application/<int:object_id>/evidence", evidence, "application_evidence"
     )

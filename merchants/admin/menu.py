@@ -17,6 +17,7 @@ def fill() -> None:
         api_key,
         application,
         application_people,
+        application_review,
         bank_account,
         confirmation,
         document,
@@ -40,6 +41,7 @@ def fill() -> None:
     agent_propose.fill()
     application.fill()
     application_people.fill()
+    application_review.fill()
     link.fill()
     merchant_state.fill()
     merchant_emergency.fill()

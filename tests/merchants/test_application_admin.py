@@ -181,6 +181,28 @@ class TestTheReview:
         assert client.post(address, {"decision": "dance"}).status_code == 404
         assert client.get(address).status_code == 405
 
+    def test_loses_no_comment_when_it_is_not_to_be_passed(self, operator):
+        application, client = factory.submitted(operator), door(somebody("reviewer"))
+        address = reverse("admin:application_review", args=[application.pk])
+        client.post(address, {"decision": "begin"})
+        written = {
+            "comment-address": "which floor?",
+            "comment-documents.LICENCE": "too dark",
+            "reason": "two things",
+            "risk_grade": "3",
+        }
+
+        answer = client.post(address, written | {"decision": "propose"})
+
+        text = answer.content.decode()
+        assert answer.status_code == 422
+        assert "You wrote comments" in text
+        for typed in ("which floor?", "too dark", "two things"):
+            assert f'value="{typed}"' in text
+        assert '<option value="3" selected' in text
+        application.refresh_from_db()
+        assert (application.state, application.approval) == ("FIRST_REVIEW", None)
+
     def test_names_what_is_shared_with_others(self, operator):
         first, second = factory.submitted(operator), factory.draft(operator)
 
