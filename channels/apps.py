@@ -12,6 +12,7 @@ class ChannelsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the words of refusals, and the invariant that refunds fit their payment."""
+        from channels.adapters import registration
         from channels.selectors import (
             fact_invariants,
             fact_number,
@@ -43,6 +44,7 @@ class ChannelsConfig(AppConfig):
             }
         )
         verification_factors.register(bank_card.NAME, bank_card.FACTOR)
+        registration.desks.register(registration.MANUAL, registration.ByHand())
         invariant_checks.register("I10", invariants.refunds_within_payments)
         invariant_checks.register("C1", fact_invariants.taken_in_is_booked)
         invariant_checks.register("C2", fact_invariants.priced_by_the_version_in_force)
@@ -57,6 +59,7 @@ class ChannelsConfig(AppConfig):
                 "channels_refund_booking",
                 "channels_fee_rule",
                 "channels_intake",
+                "channels_registration_transition",
             ),
         )
         for cause, called in fact_number.NAMES.items():

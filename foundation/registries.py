@@ -227,6 +227,18 @@ class FactNamer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class MerchantBox:
+    """
+    What a higher floor shows on a merchant's page in the admin, to who holds `permission`:
+    `render(merchant)` returns it as safe HTML, in a bounded number of statements.
+    """
+
+    title: str | Promise
+    render: Callable[[Any], str]
+    permission: str
+
+
+@dataclass(frozen=True, slots=True)
 class SearchHit:
     """One thing found by its number."""
 
@@ -294,6 +306,7 @@ term_conflicts: Registry[Callable[[int, frozenset[str]], Iterable[str]]] = Regis
 )
 sample_sources: Registry[SampleSource] = Registry("sample_sources")
 search_providers: Registry[SearchProvider] = Registry("search_providers")
+merchant_boxes: Registry[MerchantBox] = Registry("merchant_boxes")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")
 importables: Registry[Importable] = Registry("importables")
 exportables: Registry[Exportable] = Registry("exportables")

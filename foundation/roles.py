@@ -51,6 +51,8 @@ ROLES: Final[Mapping[str, Role]] = {
         (*_BUSINESS, *_PROPOSALS, *_MACHINE, *_ACCOUNTS, *_FILES),
         (
             "merchants.add_application",
+            "channels.add_registration",
+            "channels.change_registration",
             "foundation.add_fileexport",
             "foundation.add_fileimport",
             "merchants.change_merchantcontact",
@@ -155,6 +157,7 @@ PAGES: Final[Mapping[str, str]] = {
     "application_form": "merchants.change_application",
     "application_people": "merchants.view_application",
     "application_review": "merchants.review_application",
+    "channels_registration_request": "channels.add_registration",
     "document_file": "merchants.view_document",
     "document_preview": "merchants.view_document",
     "find": EVERYBODY,  # finds only what the reader may see

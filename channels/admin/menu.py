@@ -16,12 +16,14 @@ def fill() -> None:
         payment,
         product,
         refund,
+        registration,
+        registration_request,
         sample,
         search,
         work_items,
     )
 
-    nouns = (payment, refund, fee_rule, product, intake)
+    nouns = (payment, refund, registration, fee_rule, product, intake)
     menu.register(_("Channels"), [line for noun in nouns for line in noun.MENU])
     registries.fact_pages.register("refund", "channels_refund_change")
     for cause in ("clearing", "refund"):
@@ -30,3 +32,7 @@ def fill() -> None:
     registries.search_providers.register("channels", search.find)
     registries.work_items.register("channels.unpriced", work_items.unpriced)
     registries.work_items.register("channels.unreviewed", work_items.unreviewed)
+    registries.work_items.register("channels.to_submit", registration.to_submit)
+    registries.work_items.register("channels.unanswered", registration.unanswered)
+    registries.merchant_boxes.register("channels.registrations", registration.BOX)
+    registration_request.fill()

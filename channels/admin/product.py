@@ -13,6 +13,7 @@ MENU = [
     ("channels_product_changelist", _("Products"), "shopping_bag", "channels.view_product"),
     ("channels_channel_changelist", _("Channels"), "hub", "channels.view_channel"),
 ]
+REGISTERS = columns.named("registers", _("registers for"), ", ".join)
 COLOURS = {"UNREVIEWED": "warning", "REVIEWED": "success"}
 
 
@@ -32,13 +33,18 @@ class ProductAdmin(ReadOnlyAdmin):
 
 @admin.register(Channel)
 class ChannelAdmin(ReadOnlyAdmin):
-    """Through whom."""
+    """Through whom, for what it registers merchants, and who answers for what (S0-09)."""
 
     list_display = (
         "code",
         "name",
         columns.state("review_state", _("review"), COLOURS),
+        REGISTERS,
+        "reviewed_by_whom",
+        "settled_by_whom",
+        "loss_borne_by",
         "created_at",
     )
     list_filter = (filters.states("review_state", _("review"), ReviewState.choices),)
     ordering = ("code",)
+    shown = {"registers": REGISTERS}

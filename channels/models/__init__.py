@@ -9,6 +9,7 @@ from channels.models.payment import (
     Unpriced,
 )
 from channels.models.product import Channel, Product, ReviewState
+from channels.models.registration import Registration, RegistrationTransition
 
 __all__ = [
     "Channel",
@@ -20,6 +21,8 @@ __all__ = [
     "Product",
     "Refund",
     "RefundBooking",
+    "Registration",
+    "RegistrationTransition",
     "ReviewState",
     "Unpriced",
 ]

@@ -11,9 +11,11 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from foundation import registries
 from foundation.admin import columns, filters, related, waiting
 from foundation.admin.file_export import Exchanged
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
+from foundation.registries import MerchantBox
 from merchants.admin import (
     agent,
     agent_propose,
@@ -45,6 +47,14 @@ def _subjects(row: Merchant) -> list[str]:
     change = application_changes.open_change(row)
     about = [] if change is None else [f"application:{change.number}"]
     return [*waiting.subjects_of(row), *about]
+
+
+def _boxed(box: MerchantBox) -> columns.Column:
+    @admin.display(description=box.title)  # type: ignore[arg-type]
+    def show(row: Merchant) -> str:
+        return box.render(row)
+
+    return show
 
 
 @admin.register(Merchant)
@@ -99,8 +109,17 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
         return merchant_state.history(row)
 
     def get_fields(self, request: HttpRequest, obj: Merchant | None = None) -> list[Any]:
-        """Add who brought it, what was agreed on (S0-09, S1-13), its papers, and the moves."""
-        return [*super().get_fields(request, obj), "brought", "agreed", "papers", "moves"]
+        """
+        Add who brought it, what was agreed on (S0-09, S1-13), its papers, what higher floors know
+        of it, and the moves.
+        """
+        boxes = [
+            _boxed(box)
+            for box in registries.merchant_boxes
+            if request.user.has_perm(box.permission)
+        ]
+        own = [*super().get_fields(request, obj), "brought", "agreed", "papers"]
+        return [*own, *boxes, "moves"]
 
     @admin.display(description=_("papers and their ends"))
     def papers(self, row: Merchant) -> str:
@@ -134,6 +153,12 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
         if row.kind == Merchant.Kind.MERCHANT:
             found[:0] = [
                 *related.page(request, "settlement_closing", row.pk, _("Closing")),
+                *related.page(
+                    request,
+                    "channels_registration_request",
+                    row.pk,
+                    _("Register with channels"),
+                ),
                 *related.page(request, link.PAGE, row.pk, _("Links with others")),
             ]
         return [*application_change.links(request, row), *found]

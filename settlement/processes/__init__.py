@@ -9,9 +9,14 @@ fails a test (PRC-1, docs/rules/processes.md).
 
 from __future__ import annotations
 
-from settlement.processes import house, merchant, money
+from settlement.processes import channel, house, merchant, money
 from settlement.processes.stage import Process, Stage
 
-PROCESSES: tuple[Process, ...] = (*merchant.PROCESSES, *money.PROCESSES, *house.PROCESSES)
+PROCESSES: tuple[Process, ...] = (
+    *merchant.PROCESSES,
+    *channel.PROCESSES,
+    *money.PROCESSES,
+    *house.PROCESSES,
+)
 
 __all__ = ["PROCESSES", "Process", "Stage"]
