@@ -69,6 +69,11 @@ class ChannelFilter(admin.SimpleListFilter):
         return queryset.none() if channel_id is None else queryset.filter(channel=channel_id)
 
 
+def _application(row: Registration) -> tuple[str, Any, Any] | None:
+    number = selectors.application_number(row)
+    return ("merchants_application_change", row.application_id, number) if number else None
+
+
 def _submit(request: HttpRequest, row: Registration, reason: str, at: datetime) -> str:
     registrations.submit(
         merchant_id=row.merchant_id,
@@ -129,6 +134,7 @@ class RegistrationAdmin(KeysetAdmin):
     searches = (Search("channel_merchant_no"), Search("reference"))
     search_help_text = _("Channel's merchant number or reference")
     hidden = ("sequence",)
+    shown = {"application_id": columns.link(_("application in force"), _application)}
     steps = (
         Step(
             "submit",

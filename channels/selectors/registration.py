@@ -8,7 +8,8 @@ from datetime import datetime
 
 from channels.models import Channel, Registration, RegistrationTransition
 from channels.models.registration import ANSWER_WITHIN
-from merchants.models import Merchant, ProductGate
+from foundation.selectors.house import house_id
+from merchants.models import Application, Merchant, ProductGate
 from merchants.selectors import application as applications
 
 MOST_SHOWN = 100
@@ -75,6 +76,14 @@ def steps(registration: Registration) -> Sequence[RegistrationTransition]:
         merchant_id=registration.merchant_id, registration=registration
     )
     return list(rows.select_related("user").order_by("sequence")[:MOST_SHOWN])
+
+
+def application_number(registration: Registration) -> str:
+    """Return the number of the application it was asked with; "" where a file brought it in."""
+    if registration.application_id is None:
+        return ""
+    found = Application.objects.filter(merchant_id=house_id(), id=registration.application_id)
+    return found.values_list("number", flat=True).first() or ""
 
 
 def number_taken(registration: Registration, number: str) -> bool:

@@ -230,6 +230,13 @@ class TestWhatIsShown:
 
         assert len(many) == len(few)
 
+    def test_leads_to_the_application_it_was_asked_with(self, operator, channel):
+        merchant = paper.approved(products=["qr"])
+        row = given.requested(merchant, channel)
+        there = reverse("admin:merchants_application_change", args=[merchant.stands_on])
+
+        assert there in operator.get(page(row)).content.decode()
+
     def test_a_channels_page_says_its_terms(self, operator):
         channel = given.channel("wechat", "qr", "online")
         text = operator.get(
