@@ -16,7 +16,7 @@ from channels.models.registration import MAX_NUMBER, MAX_REFERENCE, MAX_TEXT, TR
 from channels.selectors import registration as registrations
 from channels.selectors.registration import Offer
 from config.errors import DomainError, Malformed, NotFound
-from foundation import actor
+from foundation import actor, sql
 from foundation.models import User
 from foundation.selectors.house import house_id
 from merchants.models import ApplicationEvidence, Merchant
@@ -168,7 +168,7 @@ def record_answer(
             raise _illegal(found, goal)
         if goal == State.SUBMITTED:
             return _move(found, goal, by=by, at=at, text=text)
-        if approved and registrations.number_taken(found, number):
+        if approved and _taken(found, number):
             raise NumberTaken(
                 _("%(number)s is another merchant's number with this channel.") % {"number": number}
             )
@@ -176,6 +176,15 @@ def record_answer(
             found, goal, by=by, at=at, text=text, answered_at=at, answer=text,
             channel_merchant_no=number,
         )  # fmt: skip
+
+
+def _taken(found: Registration, number: str) -> bool:
+    """Return whether it is another merchant's; who says the same number at once waits here."""
+    sql.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+        [f"registration:{found.channel_id}:{number}"],
+    )
+    return registrations.number_taken(found, number)
 
 
 def _request(
