@@ -57,6 +57,15 @@ class TestAClone:
             with pytest.raises(psycopg.OperationalError):
                 left_open.execute("SELECT 1")
 
+    def test_lies_where_clones_are_put(self, cloned_db: str) -> None:
+        with psycopg.connect(os.environ["DATABASE_OWNER_URL"]) as owner:
+            row = owner.execute(
+                "SELECT t.spcname FROM pg_database d JOIN pg_tablespace t"
+                " ON t.oid = d.dattablespace WHERE d.datname = current_database()"
+            ).fetchone()
+
+        assert row == (databases._tablespace() or "pg_default",)
+
     def test_is_what_a_live_server_shows(self, live_server, cloned_db: str) -> None:
         assert connection.settings_dict["NAME"] == cloned_db
 
