@@ -88,6 +88,8 @@ class FileExportPart(Fact):
 
     class Meta:
         db_table = "foundation_file_export_part"
+        verbose_name = _("piece of an export")
+        verbose_name_plural = _("pieces of exports")
         constraints = [
             models.UniqueConstraint(
                 fields=["merchant", "export", "position"], name="file_export_part"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from foundation.fields import EncryptedTextField
 
@@ -23,6 +24,8 @@ class KeyProof(models.Model):
 
     class Meta:
         db_table = "foundation_key_proof"
+        verbose_name = _("proof of the keys")
+        verbose_name_plural = _("proofs of the keys")
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="key_proof_one")]
 
     def __str__(self) -> str:
