@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.apps import apps
 from django.conf import settings
 from django.db import connections, migrations
 
@@ -18,6 +19,14 @@ Row = dict[str, Any]
 def load(package: str, name: str) -> str:
     """Return the text of `<package>/sql/<name>.sql`."""
     return (Path(settings.BASE_DIR) / package / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def shipped() -> Iterator[str]:
+    """Return the text of every file of SQL that the product's packages ship."""
+    for package in apps.get_app_configs():
+        if Path(package.path).parent == Path(settings.BASE_DIR):
+            for file in sorted(Path(package.path, "sql").glob("*.sql")):
+                yield load(package.label, file.stem)
 
 
 def rows(

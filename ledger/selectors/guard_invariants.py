@@ -192,18 +192,19 @@ SELECT NULL::bigint AS merchant_id, '' AS currency, 'account kind ' || kind AS s
         SELECT n, n ->> 'kind', true FROM jsonb_array_elements(%(natures)s::jsonb) n) both_sides
  GROUP BY nature, kind HAVING count(*) <> 2"""
 
-_FILES: Final = (
-    ("foundation", "guards"),
-    ("ledger", "checks"),
-    ("ledger", "triggers"),
-    ("ledger", "post"),
-    ("ledger", "bulk"),
-    ("ledger", "account_closing"),
-    ("channels", "guards"),
-)
 _FUNCTION: Final = re.compile(
-    r"CREATE (?:OR REPLACE )?FUNCTION (?:public\.)?(\w+)\s*\(.*?\bAS \$\$(.*?)\$\$", re.DOTALL
+    r"CREATE (?:OR REPLACE )?FUNCTION (?:public\.)?(\w+)\s*\(.*?\bAS (?:\$\$(.*?)\$\$|'(.*?)')",
+    re.DOTALL,
 )
+_TRIGGER: Final = re.compile(
+    r"CREATE (?:OR REPLACE )?(?:CONSTRAINT )?TRIGGER (\w+)\s.*?\bON (?:public\.)?(\w+)", re.DOTALL
+)
+_MISSING: Final = """
+SELECT NULL::bigint AS merchant_id, '' AS currency, w.tablename || ' ' || w.name AS subject,
+       'on' AS expected, 'missing' AS found
+  FROM unnest(%(tables)s::text[], %(names)s::text[]) AS w (tablename, name)
+ WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgname = w.name
+                      AND t.tgrelid = to_regclass('public.' || w.tablename))"""
 
 
 def guarded_history() -> Iterable[Finding]:
@@ -216,6 +217,9 @@ def guarded_history() -> Iterable[Finding]:
     tables = [table for listed in append_only_tables for table in listed]
     for row in sql.rows(_TRIGGERS, {"tables": tables}):
         yield Finding(check="I4", message="A guard of history is off.", **row)
+    names, on = zip(*(one for text in sql.shipped() for one in _TRIGGER.findall(text)), strict=True)
+    for row in sql.rows(_MISSING, {"tables": [*on], "names": [*names]}):
+        yield Finding(check="I4", message="A guard that ships is not there.", **row)
     yield from _changed_functions()
     yield from _changed_law()
 
@@ -223,9 +227,9 @@ def guarded_history() -> Iterable[Finding]:
 def _changed_functions() -> Iterator[Finding]:
     """Compare the functions in the database with those that ship."""
     shipped = {
-        name: body
-        for package, file in _FILES
-        for name, body in _FUNCTION.findall(sql.load(package, file))
+        name: dollars or quotes
+        for text in sql.shipped()
+        for name, dollars, quotes in _FUNCTION.findall(text)
     }
     stored = sql.rows(
         "SELECT proname AS name, prosrc AS body FROM pg_proc"
@@ -242,7 +246,7 @@ def _changed_functions() -> Iterator[Finding]:
                 subject=f"function {name}",
                 expected="as it ships",
                 found="missing" if name not in found else "changed",
-                message="A function of the ledger is not the one that ships.",
+                message="A function in the database is not the one that ships.",
             )
 
 
