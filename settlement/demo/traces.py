@@ -18,7 +18,7 @@ from merchants.services import (
     merchant_emergency,
     merchant_state,
 )
-from settlement.demo import applications, registrations
+from settlement.demo import applications
 from settlement.demo.people import colleague
 
 # number, name, kind, whose it is
@@ -36,7 +36,6 @@ def make(merchants: Sequence[Merchant], *, at: datetime) -> None:
         _agents(merchants, at)
     if not Application.objects.filter(name=applications.GROCER.name).exists():
         _change(_taken_on(at), at)
-    registrations.make(merchants, by=colleague("operator"), at=at)
     if not Approval.objects.filter(action=merchant_state.EMERGENCY).exists():
         merchant_emergency.freeze(
             merchant_nos=[merchants[-1].merchant_no],

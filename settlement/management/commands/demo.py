@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from foundation import actor, clock
 from foundation.csv_intake import Progress
 from foundation.csv_intake.command import ProgressBar
-from settlement.demo import applications, data, day, people, report, traces
+from settlement.demo import applications, data, day, people, registrations, report, traces
 from settlement.services.run import WorkersSilent
 
 
@@ -65,6 +65,7 @@ class Command(BaseCommand):
         day.wait_for_payouts(self._bar)
         day.bank_lines(clock.now())
         traces.make(merchants, at=clock.now())
+        registrations.make(merchants, by=people.colleague("operator"), at=clock.now())
         return logins
 
     def _verify(self) -> tuple[str, bool]:
