@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import Error, connection, transaction
 
 from channels.models import Channel, Registration
 from merchants.models import Merchant
 from tests.factories import merchant_state, paper
 from tests.factories import registration as given
 from tests.factories.merchants import MerchantFactory
+from tests.raw_sql import checked, refused
 
 pytestmark = pytest.mark.django_db
-
-
-@contextmanager
-def refused(reason: str) -> Iterator[None]:
-    with pytest.raises(Error, match=reason), transaction.atomic():
-        yield
-
-
-def run(statement: str, *values: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 @pytest.fixture
@@ -55,7 +40,7 @@ def again(row: Registration, **changes: object) -> None:
     }  # fmt: skip
     values |= changes
     columns, marks = ", ".join(values), ", ".join(["%s"] * len(values))
-    run(
+    checked(
         f"WITH made AS (INSERT INTO channels_registration ({columns}) VALUES ({marks})"
         " RETURNING id, merchant_id, state, sequence)"
         " INSERT INTO channels_registration_transition (merchant_id, registration_id, sequence,"
@@ -69,7 +54,7 @@ def again(row: Registration, **changes: object) -> None:
 def move(row: Registration, to: str, more: str = "", **wrong: object) -> None:
     """Take a step by SQL alone, with its line in the history as the key asks."""
     step: dict[str, object] = {"from_state": row.state, "sequence": row.sequence + 1} | wrong
-    run(
+    checked(
         "WITH step AS (INSERT INTO channels_registration_transition (merchant_id, registration_id,"
         " sequence, from_state, to_state, text, user_id, at, actor, request_id)"
         " VALUES (%s, %s, %s, %s, %s, '', %s, now(), 'x', 'x'))"
@@ -175,7 +160,7 @@ class TestAStep:
         row = given.requested(merchant, channel)
 
         with refused("registration_has_history"):
-            run(
+            checked(
                 "UPDATE channels_registration SET state = 'SUBMITTED', sequence = 2"
                 f" {SENT} WHERE id = %s", row.pk,
             )  # fmt: skip
@@ -188,7 +173,7 @@ class TestAStep:
         with refused("registration_illegal_step"):
             move(row, "SUBMITTED", SENT, sequence=3)
         with refused("registration_illegal_step"):
-            run(
+            checked(
                 "INSERT INTO channels_registration_transition (merchant_id, registration_id,"
                 " sequence, from_state, to_state, text, user_id, at, actor, request_id)"
                 " VALUES (%s, %s, 2, 'REQUESTED', 'SUBMITTED', '', %s, now(), 'x', 'x')",
@@ -226,26 +211,28 @@ class TestWhatStands:
         row = given.submitted(merchant, channel)
 
         with refused("registration_fixed"):
-            run(f"UPDATE channels_registration SET {change} WHERE id = %s", row.pk)
+            checked(f"UPDATE channels_registration SET {change} WHERE id = %s", row.pk)
 
     def test_does_not_change_without_a_step(self, merchant, channel):
         row = given.approved(merchant, channel)
 
         with refused("registration_illegal_step"):
-            run("UPDATE channels_registration SET channel_merchant_no = '2' WHERE id = %s", row.pk)
+            checked(
+                "UPDATE channels_registration SET channel_merchant_no = '2' WHERE id = %s", row.pk
+            )
 
     def test_stays(self, merchant, channel):
         row = given.requested(merchant, channel)
 
         with refused("permission denied|append-only|never"):
-            run("DELETE FROM channels_registration WHERE id = %s", row.pk)
+            checked("DELETE FROM channels_registration WHERE id = %s", row.pk)
         for statement in ("DELETE FROM", "UPDATE"):
             more = " SET text = 'x'" if statement == "UPDATE" else ""
             with refused("permission denied|append-only|never"):
-                run(f"{statement} channels_registration_transition{more}")
+                checked(f"{statement} channels_registration_transition{more}")
 
 
 class TestTheTermsOfAChannel:
     def test_are_whole(self, channel):
         with refused("channel_terms_whole"):
-            run("UPDATE channels_channel SET loss_borne_by = '' WHERE id = %s", channel.pk)
+            checked("UPDATE channels_channel SET loss_borne_by = '' WHERE id = %s", channel.pk)

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-
-from django.db import connection
-
 from channels.adapters.registration import Answer, Said
 from channels.models import Registration
 from channels.services import registration as registrations
 from tests.factories import registration as given
 from tests.factories.merchants import MerchantFactory
 from tests.factories.registration import AT, clerk
-
-
-def at_once(*calls: Callable[[], object]) -> Counter[str]:
-    """Run the calls at the same moment; return how each ended, by name."""
-    gate = Barrier(len(calls))
-
-    def one(call: Callable[[], object]) -> str:
-        try:
-            gate.wait(timeout=20)
-            call()
-            return "done"
-        except Exception as error:
-            return type(error).__name__
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return Counter(pool.map(one, calls))
+from tests.racing import at_once
 
 
 def test_what_two_ask_for_is_asked_for_once(cloned_db: str) -> None:

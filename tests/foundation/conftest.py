@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from foundation import owner, sql
+from foundation import owner, registries, sql
 from foundation.models import User
+from foundation.registries import ApprovalAction
 from merchants.models import Merchant
 from tests import databases
 from tests.foundation.colleagues import one_of
@@ -88,3 +89,13 @@ def guarded(
             connections.close_all()
             databases.use(before)
             databases.drop(name)
+
+
+@pytest.fixture
+def papers_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one kind of proposal that there is, during a test."""
+    registry: registries.Registry[ApprovalAction] = registries.Registry("approval_actions")
+    registry.register(
+        "tests.paper", ApprovalAction("tests.paper", lambda one, at: None, lambda one: "a paper")
+    )
+    monkeypatch.setattr(registries, "approval_actions", registry)

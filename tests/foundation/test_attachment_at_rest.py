@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from importlib import import_module
 
 import pytest
@@ -11,37 +10,20 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from foundation import registries, sql
+from foundation import sql
 from foundation.models import Approval, ApprovalAttachment
-from foundation.registries import ApprovalAction
-from foundation.services import approval as approvals
 from foundation.services import attachment as attachments
 from foundation.services import key_rotation
 from foundation.services.attachment import NewAttachment
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import MerchantFactory
+from tests.foundation.attaching import propose
 from tests.foundation.test_crypto import KEYS
 
-NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 TEXT = "我们同意 we agree to this\n".encode()
 NEW_KEY = next(iter(KEYS.values()))
 
-
-@pytest.fixture(autouse=True)
-def _action(monkeypatch):
-    registry = registries.Registry("approval_actions")
-    registry.register(
-        "tests.paper", ApprovalAction("tests.paper", lambda one, at: None, lambda one: "a paper")
-    )
-    monkeypatch.setattr(registries, "approval_actions", registry)
-
-
-def propose(merchant_id: int, *papers: NewAttachment) -> Approval:
-    return approvals.propose(
-        action="tests.paper", merchant_id=merchant_id, subject="s:1", before={}, after={},
-        money_effect=None, reason="r", maker=UserFactory(), at=NOON,
-        expires_at=NOON + timedelta(days=1), attachments=papers,
-    )  # fmt: skip
+pytestmark = pytest.mark.usefixtures("papers_action")
 
 
 def stored() -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,9 +15,8 @@ from django.urls import reverse
 from pypdf import PdfWriter
 from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
-from foundation import registries, sql
+from foundation import sql
 from foundation.models import Approval, ApprovalAttachment, User
-from foundation.registries import ApprovalAction
 from foundation.services import approval as approvals
 from foundation.services.attachment import (
     MOST_BYTES,
@@ -29,11 +27,11 @@ from foundation.services.attachment import (
 from tests.factories.application import picture
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import BankAccountFactory
+from tests.foundation.attaching import NOON, propose
 
-NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 PNG, JPEG = picture(), picture("JPEG")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("papers_action")]
 
 
 def _script() -> DictionaryObject:
@@ -52,23 +50,6 @@ def pdf(**root: Any) -> bytes:
 
 
 PDF = pdf()
-
-
-@pytest.fixture(autouse=True)
-def _action(monkeypatch):
-    registry = registries.Registry("approval_actions")
-    registry.register(
-        "tests.paper", ApprovalAction("tests.paper", lambda one, at: None, lambda one: "a paper")
-    )
-    monkeypatch.setattr(registries, "approval_actions", registry)
-
-
-def propose(merchant_id: int, *papers: NewAttachment) -> Approval:
-    return approvals.propose(
-        action="tests.paper", merchant_id=merchant_id, subject="s:1", before={}, after={},
-        money_effect=None, reason="r", maker=UserFactory(), at=NOON,
-        expires_at=NOON + timedelta(days=1), attachments=papers,
-    )  # fmt: skip
 
 
 def decide(one: Approval, seen: str = "") -> Approval:

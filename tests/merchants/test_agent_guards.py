@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,6 +22,7 @@ from tests.factories import agent as make
 from tests.factories.agent import AT
 from tests.factories.approval import approve
 from tests.factories.merchants import MerchantFactory
+from tests.raw_sql import refused, run
 
 STEP = (
     "INSERT INTO merchants_agent_step (agent_id, sequence, name, kind, contact_name,"
@@ -35,17 +35,6 @@ LINE = (
     " approval_id, actor, request_id) SELECT %s, %s, %s, p.closed_at, p.merchant_id, p.id, '', ''"
     " FROM foundation_approval p WHERE p.id = %s"
 )
-
-
-@contextmanager
-def refused(reason: str) -> Iterator[None]:
-    with pytest.raises(Error, match=reason), transaction.atomic():
-        yield
-
-
-def run(statement: str, *values: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
 
 
 @pytest.mark.django_db

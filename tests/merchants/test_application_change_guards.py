@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from django.db import Error, connection, transaction
+from django.db import Error
 
 from foundation.models import Approval, User
 from merchants.models import Application, Merchant
@@ -18,27 +15,15 @@ from tests.factories.application_change import NEW_NAME
 from tests.factories.foundation import UserFactory
 from tests.factories.merchant_state import stand
 from tests.factories.merchants import MerchantFactory
+from tests.raw_sql import checked, refused
 
 pytestmark = pytest.mark.django_db
-
-
-@contextmanager
-def refused(reason: str) -> Iterator[None]:
-    with pytest.raises(Error, match=reason), transaction.atomic():
-        yield
-
-
-def run(statement: str, *values: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def copy(application: Application, **other: object) -> None:
     """Insert an application like this one, with other values in some columns."""
     pairs = "".join(f", '{name}', %s" for name in other)
-    run(
+    checked(
         "INSERT INTO merchants_application SELECT (jsonb_populate_record(a, jsonb_build_object("
         f"'id', nextval('merchants_application_id_seq'), 'uuid', gen_random_uuid(){pairs}))).*"
         " FROM merchants_application a WHERE id = %s",
@@ -49,16 +34,16 @@ def copy(application: Application, **other: object) -> None:
 
 def approve(application: Application, approval: Approval, second: User) -> None:
     """Decide on the proposal and take the last step, by SQL alone; the merchant is left alone."""
-    run(
+    checked(
         "INSERT INTO foundation_approval_decision (merchant_id, approval_id, checker_id,"
         " checker_person_id, approves, reason, maker_person_id, content_sha256, decided_at,"
         " actor, request_id) SELECT merchant_id, id, %s, %s, true, '', maker_person_id,"
         " content_sha256, proposed_at, 'x', 'x' FROM foundation_approval WHERE id = %s",
         second.id, second.person_id, approval.id,
     )  # fmt: skip
-    run("UPDATE foundation_approval SET state = 'APPROVED', closed_at = now() WHERE id = %s",
+    checked("UPDATE foundation_approval SET state = 'APPROVED', closed_at = now() WHERE id = %s",
         approval.id)  # fmt: skip
-    run(
+    checked(
         "WITH step AS (INSERT INTO merchants_application_transition (merchant_id, application_id,"
         " sequence, from_state, to_state, reason, user_id, at, actor, request_id)"
         " VALUES (%s, %s, %s, 'FIRST_REVIEW', 'APPROVED', '', %s, now(), 'x', 'x'))"
@@ -76,14 +61,14 @@ class TestAMerchant:
 
         for one in (shop, imported):
             with refused("merchant_not_agreed"):
-                run(f"UPDATE merchants_merchant SET {column} = 'XX' WHERE id = %s", one.id)
+                checked(f"UPDATE merchants_merchant SET {column} = 'XX' WHERE id = %s", one.id)
 
     @pytest.mark.parametrize(
         "change", ["merchant_no = 'X1'", "declared_schedule = 'T0'", "created_at = now()"]
     )
     def test_keeps_what_it_began_with(self, shop, change):
         with refused("merchant_fixed"):
-            run(f"UPDATE merchants_merchant SET {change} WHERE id = %s", shop.id)
+            checked(f"UPDATE merchants_merchant SET {change} WHERE id = %s", shop.id)
 
     def test_stands_on_its_own_application_alone(self, shop):
         foreign = make.in_force(make.merchant())
@@ -95,7 +80,7 @@ class TestAMerchant:
             (imported, 999999999),
         ):  # fmt: skip
             with refused("merchant_not_agreed"):
-                run("UPDATE merchants_merchant SET stands_on = %s WHERE id = %s",
+                checked("UPDATE merchants_merchant SET stands_on = %s WHERE id = %s",
                     application_id, one.id)  # fmt: skip
 
     def test_does_not_go_back_to_what_it_stood_on_before(self, shop, maker, reviewer):
@@ -104,12 +89,12 @@ class TestAMerchant:
         make.decide(approval, make.somebody())
 
         with refused("merchant_not_agreed"):
-            run("UPDATE merchants_merchant SET stands_on = %s, name = %s WHERE id = %s",
+            checked("UPDATE merchants_merchant SET stands_on = %s, name = %s WHERE id = %s",
                 base.id, base.name, shop.id)  # fmt: skip
 
     def test_begins_with_no_application(self, shop):
         with refused("merchant_not_agreed"):
-            run(
+            checked(
                 "INSERT INTO merchants_merchant SELECT (jsonb_populate_record(m, jsonb_build_object"
                 "('id', nextval('merchants_merchant_id_seq'), 'merchant_no', 'X1',"
                 " 'status_sequence', NULL))).* FROM merchants_merchant m WHERE id = %s",
@@ -149,13 +134,13 @@ class TestAChange:
         draft = make.begun(shop, maker)
 
         with refused("application_frozen"):
-            run(f"UPDATE merchants_application SET {change} WHERE id = %s", draft.id)
+            checked(f"UPDATE merchants_application SET {change} WHERE id = %s", draft.id)
 
     def test_holds_no_account(self, shop, maker):
         draft = make.begun(shop, maker)
 
         with refused("application_change_no_account"):
-            run("UPDATE merchants_application SET bank_name = 'x' WHERE id = %s", draft.id)
+            checked("UPDATE merchants_application SET bank_name = 'x' WHERE id = %s", draft.id)
 
     def test_takes_over_no_paper_of_somebody_else(self, shop, maker):
         draft = make.begun(shop, maker)
@@ -168,15 +153,17 @@ class TestAChange:
         foreign, unseen = make.in_force(make.merchant()), factory.draft(maker)
 
         with refused("carried_document_foreign"):
-            run(statement, draft.id, foreign.id)
+            checked(statement, draft.id, foreign.id)
         with refused("carried_document_foreign"):
-            run(statement, draft.id, unseen.id)
+            checked(statement, draft.id, unseen.id)
 
     def test_keeps_its_papers_once_it_was_submitted(self, shop, maker):
         application = make.submitted(shop, maker)
 
         with refused("application_frozen"):
-            run("DELETE FROM merchants_carried_document WHERE application_id = %s", application.id)
+            checked(
+                "DELETE FROM merchants_carried_document WHERE application_id = %s", application.id
+            )
 
     def test_that_is_approved_is_in_force_in_the_same_transaction(self, shop, maker, reviewer):
         application, approval = make.proposed(shop, maker, reviewer)
@@ -214,7 +201,7 @@ class TestAChange:
         application, approval = make.proposed(shop, maker, reviewer)
 
         def other(row: Application, merchant: Merchant) -> None:
-            run("UPDATE merchants_merchant SET stands_on = %s, name = 'other' WHERE id = %s",
+            checked("UPDATE merchants_merchant SET stands_on = %s, name = 'other' WHERE id = %s",
                 row.id, merchant.id)  # fmt: skip
 
         monkeypatch.setattr(changes, "put_in_force", other)

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-from typing import Any
-
 import pytest
-from django.db import connection
 
 from merchants.models import Application, ApplicationEvidence, Merchant
 from merchants.services import application_change as changes
@@ -18,24 +11,7 @@ from tests.factories import application_change as make
 from tests.factories import merchant_state
 from tests.factories.application_change import NEW_NAME
 from tests.factories.approval import approve
-
-
-def at_once(*calls: Callable[[], Any]) -> Counter[str]:
-    """Run the calls at the same moment; return how each ended, by name."""
-    gate = Barrier(len(calls))
-
-    def one(call: Callable[[], Any]) -> str:
-        try:
-            gate.wait(timeout=20)
-            call()
-            return "done"
-        except Exception as error:
-            return type(error).__name__
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return Counter(pool.map(one, calls))
+from tests.racing import at_once
 
 
 @pytest.fixture

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from django.db import Error, connection, transaction
 
 from foundation.models import User
 from merchants.models import Application
 from tests.factories import application as factory
 from tests.factories.foundation import UserFactory
+from tests.raw_sql import checked, refused
 
 pytestmark = pytest.mark.django_db
 
@@ -22,23 +19,10 @@ def maker() -> User:
     return user
 
 
-@contextmanager
-def refused(reason: str) -> Iterator[None]:
-    with pytest.raises(Error, match=reason), transaction.atomic():
-        yield
-
-
-def run(statement: str, *values: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-
-
 def step(application: Application, to: str, more: str = "") -> None:
     """Take a step by SQL alone, with its line in the history as the key asks."""
     person = UserFactory()
-    run(
+    checked(
         "WITH step AS (INSERT INTO merchants_application_transition (merchant_id, application_id,"
         " sequence, from_state, to_state, reason, user_id, at, actor, request_id)"
         " VALUES (%s, %s, %s, %s, %s, '', %s, now(), 'x', 'x'))"
@@ -61,7 +45,7 @@ class TestTheState:
         application, person = factory.submitted(maker), UserFactory()
 
         with refused("application_has_history"):
-            run(
+            checked(
                 "UPDATE merchants_application SET state = 'FIRST_REVIEW', sequence = 3,"
                 " first_reviewer_id = %s, first_reviewer_person_id = %s WHERE id = %s",
                 person.id, person.person_id, application.id,
@@ -71,7 +55,7 @@ class TestTheState:
         application = factory.draft(maker)
 
         with refused("application_begins"):
-            run(
+            checked(
                 "INSERT INTO merchants_application SELECT (jsonb_populate_record(a, jsonb_build_"
                 "object('id', 9999999, 'number', 'x', 'uuid', gen_random_uuid(), 'state',"
                 " 'SUBMITTED'))).* FROM merchants_application a WHERE id = %s",
@@ -96,7 +80,7 @@ class TestTheState:
     )
     def test_stops_at_the_gate_of_industry_and_products(self, maker, profile):
         application = factory.draft(maker, **profile)
-        run(
+        checked(
             "INSERT INTO merchants_application_version (merchant_id, application_id, number,"
             " content, sha256, submitted_by_id, submitted_at) VALUES (%s, %s, 1, 'x',"
             " encode(sha256('x'), 'hex'), %s, now())",
@@ -141,7 +125,7 @@ class TestTwoPairsOfEyes:
         application = factory.draft(maker)
 
         with refused("application_frozen"):
-            run("UPDATE merchants_application SET makers = '{}' WHERE id = %s", application.id)
+            checked("UPDATE merchants_application SET makers = '{}' WHERE id = %s", application.id)
 
 
 class TestWhatWasSubmitted:
@@ -161,7 +145,7 @@ class TestWhatWasSubmitted:
         application = factory.submitted(maker)
 
         with refused("application_frozen"):
-            run(statement, application.id)
+            checked(statement, application.id)
 
     @pytest.mark.parametrize(
         "table", ["application_version", "application_transition", "document", "application"]
@@ -170,13 +154,13 @@ class TestWhatWasSubmitted:
         factory.submitted(maker)
 
         with refused("append_only|permission denied"):
-            run(f"DELETE FROM merchants_{table}")
+            checked(f"DELETE FROM merchants_{table}")
 
     def test_is_what_its_hash_says(self, maker):
         application = factory.draft(maker)
 
         with refused("application_version_hash"):
-            run(
+            checked(
                 "INSERT INTO merchants_application_version (merchant_id, application_id, number,"
                 " content, sha256, submitted_by_id, submitted_at) VALUES (%s, %s, 1, 'x', 'x', %s,"
                 " now())",
@@ -186,9 +170,9 @@ class TestWhatWasSubmitted:
     def test_can_be_written_with_another_key(self, maker):
         application = factory.submitted(maker)
 
-        run("UPDATE merchants_application SET account_number = 'k2:x' WHERE id = %s",
+        checked("UPDATE merchants_application SET account_number = 'k2:x' WHERE id = %s",
             application.id)  # fmt: skip
-        run("UPDATE merchants_application_owner SET identity_no = 'k2:x'")
+        checked("UPDATE merchants_application_owner SET identity_no = 'k2:x'")
 
 
 class TestADraft:
@@ -196,9 +180,9 @@ class TestADraft:
         factory.draft(maker)
 
         with refused("document_fixed|document_hash"):
-            run("UPDATE merchants_document SET content = 'x'")
+            checked("UPDATE merchants_document SET content = 'x'")
         with refused("document_fixed"):
-            run("UPDATE merchants_document SET kind = 'OTHER' WHERE kind = 'LICENCE'")
+            checked("UPDATE merchants_document SET kind = 'OTHER' WHERE kind = 'LICENCE'")
 
     def test_shares_out_no_more_than_everything(self, maker):
         application = factory.draft(maker)
@@ -211,8 +195,8 @@ class TestADraft:
         )
 
         with refused("application_owner_shares"):
-            run(more, None, application.id)
+            checked(more, None, application.id)
         with refused("application_owner_through_company"):
-            run(more, 1, application.id)
+            checked(more, 1, application.id)
         with refused("application_owner_tree"):
-            run(more, 2, application.id)
+            checked(more, 2, application.id)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from django.db import Error, connection, transaction
 
 from merchants.models import Merchant
 from merchants.services import merchant_state as states
 from tests.factories import merchant_state as make
 from tests.factories.merchants import MerchantFactory
+from tests.raw_sql import refused, run
 
 pytestmark = pytest.mark.django_db
 
@@ -23,17 +20,6 @@ STEP = (
     "  a.after ->> 'document', a.merchant_id, a.id, coalesce(a.closed_at, now()), '', ''"
     " FROM merchants_merchant m, foundation_approval a WHERE m.id = %s AND a.id = %s"
 )
-
-
-@contextmanager
-def refused(reason: str) -> Iterator[None]:
-    with pytest.raises(Error, match=reason), transaction.atomic():
-        yield
-
-
-def run(statement: str, *values: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
 
 
 def commit() -> None:

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-from typing import Any
-
 import pytest
-from django.db import connection
 
 from foundation.models import User
 from foundation.services import approval as approvals
@@ -26,24 +19,7 @@ from merchants.services.application_step import IllegalStep
 from tests.factories import application as factory
 from tests.factories.application import AT
 from tests.factories.foundation import UserFactory
-
-
-def at_once(*calls: Callable[[], Any]) -> Counter[str]:
-    """Run the calls at the same moment; return how each ended, by name."""
-    gate = Barrier(len(calls))
-
-    def one(call: Callable[[], Any]) -> str:
-        try:
-            gate.wait(timeout=20)
-            call()
-            return "done"
-        except Exception as error:
-            return type(error).__name__
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return Counter(pool.map(one, calls))
+from tests.racing import at_once
 
 
 @pytest.fixture
