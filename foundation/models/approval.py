@@ -109,6 +109,8 @@ class Approval(Fact):
     closed_at = models.DateTimeField(_("closed at"), null=True)
     actor = models.CharField(_("actor"), max_length=100)
     request_id = models.CharField(_("request id"), max_length=64)
+    # <nonce>:<stamp> of what never changes (foundation/services/approval_stamp.py)
+    stamp = models.CharField(_("stamp"), max_length=97, db_default="", editable=False)
 
     class Meta:
         db_table = "foundation_approval"
@@ -123,6 +125,9 @@ class Approval(Fact):
             models.UniqueConstraint(
                 fields=["merchant", "id", "maker_person", "content_sha256"],
                 name="approval_content",
+            ),
+            models.UniqueConstraint(
+                fields=["merchant", "stamp"], condition=~Q(stamp=""), name="approval_stamped_once"
             ),
             models.CheckConstraint(
                 condition=Q(effect_minor=None, effect_currency="")
@@ -167,7 +172,8 @@ class ApprovalDecision(Fact):
 
     Append-only. The database holds: checker and person belong together, the person is not the
     maker's, the content is the proposal's, the proposal was open. A delegate decides under his own
-    name; `authority_person` is then who lent him the right, and each right speaks once.
+    name; `authority_person` is then who lent him the right, and each right speaks once. `stamp`
+    tells a decision that the product wrote from one that SQL wrote (AP-16).
     """
 
     approval = FactForeignKey(Approval, models.PROTECT, related_name="decisions")
@@ -191,6 +197,7 @@ class ApprovalDecision(Fact):
     decided_at = models.DateTimeField(_("decided at"))
     actor = models.CharField(_("actor"), max_length=100)
     request_id = models.CharField(_("request id"), max_length=64)
+    stamp = models.CharField(_("stamp"), max_length=64, db_default="", editable=False)
 
     class Meta:
         db_table = "foundation_approval_decision"

@@ -20,6 +20,8 @@ from foundation.models import Approval, ApprovalDecision, ApprovalPolicy, Delega
 from foundation.money import Money
 from foundation.selectors import delegation as delegations
 from foundation.selectors.approval_subject import about
+from foundation.selectors.house import house_id
+from foundation.services import approval_stamp as stamps
 from foundation.services import attachment as attached
 
 State = Approval.State
@@ -132,6 +134,7 @@ def propose(
         request_id=who.request_id,
     )
     approval.content_sha256 = content_sha256(approval)
+    approval.stamp = stamps.proposal(approval)
     try:
         with transaction.atomic():
             approval.save(force_insert=True)
@@ -162,16 +165,19 @@ def decide(
     `seen_sha256` is the `content_sha256` that was on the checker's screen.
     A checker without the right himself uses one that was lent to him, under his own name.
     Raises NotFound, ApprovalClosed, ApprovalExpired, SelfApprovalForbidden, CheckerGains,
-    CheckerNotAllowed, AlreadyDecided, ContentChanged, and whatever the action refuses with (then
-    nothing is decided). Rule: AP-3 to AP-5, AP-8 (docs/rules/approvals.md).
+    CheckerNotAllowed, AlreadyDecided, ContentChanged, NotOurs, and whatever the action refuses with
+    (then nothing is decided). Rule: AP-3 to AP-5, AP-8, AP-16 (docs/rules/approvals.md).
     """
     with transaction.atomic(durable=True):
         approval = _locked(approval_id, merchant_id)
         _require_open(approval, at)
         delegation = _require_checker(approval, checker, at)
         _require_same_content(approval, seen_sha256)
+        stamps.require(approval)
+        if delegation is not None:  # nor is a right lent by what SQL alone wrote
+            stamps.require(Approval.objects.get(merchant=house_id(), id=delegation.approval_id))
         who = actor.current()
-        ApprovalDecision.objects.create(
+        made = ApprovalDecision(
             merchant_id=merchant_id,
             approval=approval,
             checker=checker,
@@ -186,6 +192,8 @@ def decide(
             actor=who.name,
             request_id=who.request_id,
         )
+        made.stamp = stamps.decision(made)
+        made.save(force_insert=True)
         if not approve:
             _close(approval, State.REJECTED, at)
         elif _decisions(approval).filter(approves=True).count() >= approval.checkers_needed:

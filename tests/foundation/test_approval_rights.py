@@ -80,7 +80,7 @@ class TestAProposal:
         copied = (
             "INSERT INTO foundation_approval SELECT * FROM jsonb_populate_record("
             "NULL::foundation_approval, (SELECT to_jsonb(a) || jsonb_build_object('id', 9000000,"
-            " 'subject', 'staff:x', 'permission', %s::text)"
+            " 'subject', 'staff:x', 'stamp', '', 'permission', %s::text)"
             " FROM foundation_approval a WHERE a.id = %s))"
         )
         for other in ("", "foundation.view_job"):

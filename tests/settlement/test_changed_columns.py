@@ -125,6 +125,7 @@ FAULTS = [
     ("A1", "UPDATE foundation_approval SET after = '{\"x\": 2}'"),
     ("A1", "UPDATE foundation_approval SET effect_minor = 2, effect_currency = 'CNY'"),
     ("A1", "UPDATE foundation_approval SET state = 'APPROVED', closed_at = now()"),
+    ("A1", "UPDATE foundation_approval SET actor = 'x'"),
 ]  # fmt: skip
 
 
