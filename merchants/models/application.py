@@ -43,7 +43,7 @@ class Application(Fact):
 
     An OPENING makes a merchant, which it `became`. A CHANGE or a REVIEW `concerns` one that is
     there, and begins from `base`, the application that merchant stood on then; None for a merchant
-    that a file brought in (docs/decisions/0016-changes-of-merchants.md).
+    that a file brought in (docs/decisions/0015-changes-of-merchants.md).
 
     Its content changes in DRAFT and RETURNED alone, its state along TRANSITIONS; `makers` are all
     persons who had a hand in the content, and none of them reviews it. The database checks all of
