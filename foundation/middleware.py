@@ -72,8 +72,9 @@ class SecondStepMiddleware:
     Let nobody in by a session without the second step that his roles make compulsory (SIG-5).
 
     Such a session was opened before the role was given, or before the step was compulsory: it
-    ends, and its owner goes on where he would be after giving his password. Stands after
-    RequestMiddleware.
+    ends, and its owner goes on where he would be after giving his password. Neither by one that is
+    over (SIG-7). Stands after
+    RequestMiddleware, and after the messages it may leave.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -84,7 +85,7 @@ class SecondStepMiddleware:
         from foundation.selectors import second_factor as second_factors
 
         user = request.user
-        if isinstance(user, User):
+        if isinstance(user, User) and not session.over(request, user, clock.now()):
             if not session.stepped(request) and second_factors.must_have(user=user):
                 door = SignIn.Door.ADMIN if user.is_staff else SignIn.Door.PORTAL
                 onward = request.get_full_path() if request.method == "GET" else "/"

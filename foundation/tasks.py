@@ -16,6 +16,7 @@ from foundation.services import (
     outbox,
     password_reset,
 )
+from foundation.session_store import SessionStore
 
 
 @shared_task(name="foundation.relay_outbox")
@@ -84,3 +85,9 @@ def mail_first_password(*, user_id: str, until: int, **_: object) -> None:
 def purge_guess_counts(**_: object) -> None:
     """Forget wrong sign-in passwords that count for nothing any more; daily."""
     guess_count.purge(at=clock.now())
+
+
+@shared_task(name="foundation.purge_sessions")
+def purge_sessions(**_: object) -> None:
+    """Forget what sessions kept that are over; daily."""
+    SessionStore.clear_expired()

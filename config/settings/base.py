@@ -63,8 +63,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "foundation.middleware.RequestMiddleware",
     "allauth.account.middleware.AccountMiddleware",  # the request, for its passkeys
-    "foundation.middleware.SecondStepMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "foundation.middleware.SecondStepMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -224,8 +224,10 @@ WHITENOISE_USE_FINDERS = True  # served from where they lie: nothing has to be c
 # How many proxies of ours stand in front, each appending to X-Forwarded-For; 0 trusts no header.
 PROXY_COUNT = env.int("PROXY_COUNT", default=0)
 
+SESSION_ENGINE = "foundation.session_store"  # the database has hashes of the cookies alone
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_AGE = 8 * 3600  # from signing in on, however much it is used (SIG-7)
+SESSION_IDLE_SECONDS = 8 * 3600
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -296,6 +298,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "forget old guesses": {
         "task": "foundation.purge_guess_counts",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
+    "forget sessions that are over": {
+        "task": "foundation.purge_sessions",
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },

@@ -6,9 +6,11 @@ from django.contrib import admin
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from foundation import clock
 from foundation.admin import filters
 from foundation.admin.keyset import KeysetAdmin
 from foundation.models import SignIn
+from foundation.selectors.sign_in import living
 
 MENU = [("foundation_signin_changelist", _("Sign-ins"), "login", "foundation.view_signin")]
 
@@ -22,13 +24,13 @@ class SignInAdmin(KeysetAdmin):
         "signed_in_at", "last_seen_at", "ended",
     )  # fmt: skip
     list_select_related = ("user",)
-    hidden = ("session_key", "device_key")
+    hidden = ("session_hash", "device_key")
     list_filter = (
         filters.choices(
             "state",
             _("state"),
             {
-                "open": filters.Choice(_("still open"), Q(ended_at=None)),
+                "open": filters.Choice(_("still open"), lambda: living(clock.now())),
                 "new": filters.Choice(
                     _("new device or place"), Q(new_device=True) | Q(new_place=True)
                 ),

@@ -21,7 +21,8 @@ class SignIn(models.Model):
     Belongs to no merchant: an account may act for several. `device_hash` is of a random cookie and
     the account, so it ties nobody's devices together; `device_key` is a keyed hash of the cookie
     alone, by which the link finder sees that two accounts came from one browser (SIG-18). Sign-ins
-    of before it was kept have none.
+    of before it was kept have none. `session_hash` names the row of the session, and is none of its
+    cookie (SIG-19).
     """
 
     class Door(models.TextChoices):
@@ -34,12 +35,14 @@ class SignIn(models.Model):
         PASSWORD = "password", _("password changed")
         FACTOR = "factor", _("second step changed")
         OFF = "off", _("account switched off")
+        TIMED_OUT = "timed_out", _("not used for too long")
+        UPGRADE = "upgrade", _("new version of the product")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("user")
     )
     door = models.CharField(_("door"), max_length=6, choices=Door)
-    session_key = models.CharField(max_length=40)
+    session_hash = models.CharField(max_length=40, db_column="session_key")
     device_hash = models.BinaryField(max_length=32)
     device_key = models.BinaryField(max_length=32, null=True)
     device = models.CharField(pgettext_lazy("computer", "device"), max_length=100)
@@ -59,7 +62,7 @@ class SignIn(models.Model):
         verbose_name_plural = _("sign-ins")
         indexes = [
             models.Index(fields=["user", "-signed_in_at"], name="sign_in_of_user"),
-            models.Index(fields=["session_key"], name="sign_in_session"),
+            models.Index(fields=["session_hash"], name="sign_in_session"),
             models.Index(
                 fields=["door", "network", "user", "signed_in_at"], name="sign_in_network"
             ),

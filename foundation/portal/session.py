@@ -23,9 +23,10 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from foundation import actor, clock, crypto
+from foundation import actor, clock, crypto, session_store
 from foundation.models import SignIn, User
 from foundation.portal.page import page
 from foundation.selectors import second_factor as second_factors
@@ -41,6 +42,7 @@ CARRIED: Final = ("invitation.token",)  # goes along from before signing in to a
 _HOMES: Final = {SignIn.Door.ADMIN: "admin:index", SignIn.Door.PORTAL: "portal:start"}
 _WAITING, _STEP, _CONFIRMED = "sign_in.waiting", "sign_in.step", "sign_in.confirmed_at"
 _SIGN_IN, _SEEN, _ONWARD = "sign_in.id", "sign_in.seen_at", "sign_in.onward"
+_SINCE: Final = "sign_in.since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def signed_in(request: HttpRequest, waiting: Waiting, *, factor: str, at: dateti
         at=at,
     )
     request.session[_SIGN_IN] = opened.id
-    request.session[_SEEN] = at.isoformat()
+    request.session[_SINCE] = request.session[_SEEN] = at.isoformat()
     request.session[_STEP] = bool(factor)
     request.session[_CONFIRMED] = at.isoformat()
     request.session["sign_in.device"] = token
@@ -231,6 +233,28 @@ def sign_in_of(request: HttpRequest) -> int | None:
     return found if isinstance(found, int) else None
 
 
+def over(request: HttpRequest, user: User, at: datetime) -> bool:
+    """
+    End the session when it was not used for too long, or is too old however much it was used;
+    return whether it ended. Rule: SIG-7.
+    """
+    since, seen = request.session.get(_SINCE), request.session.get(_SEEN)
+    if since is None or seen is None:
+        return False
+    age, idle = at - datetime.fromisoformat(since), at - datetime.fromisoformat(seen)
+    if (
+        age.total_seconds() < settings.SESSION_COOKIE_AGE
+        and idle.total_seconds() < settings.SESSION_IDLE_SECONDS
+    ):
+        return False
+    own = sign_in_of(request)
+    if own is not None:
+        sign_ins.end(user=user, sign_in_id=own, why=SignIn.Ended.TIMED_OUT, at=at)
+    logout(request)
+    messages.warning(request, _("Your session has ended. Please sign in again."))
+    return True
+
+
 def touch(request: HttpRequest, at: datetime) -> None:
     """Note, at most once a minute, that the session is in use."""
     own, since = sign_in_of(request), request.session.get(_SEEN)
@@ -244,7 +268,9 @@ def moved(request: HttpRequest) -> None:
     """Let the record follow when the session got another key (after a new password)."""
     own = sign_in_of(request)
     if own is not None:
-        SignIn.objects.filter(id=own, ended_at=None).update(session_key=request.session.session_key)
+        SignIn.objects.filter(id=own, ended_at=None).update(
+            session_hash=session_store.stored(request.session.session_key or "")
+        )
 
 
 def sign_in_page(door: str) -> str:

@@ -15,9 +15,15 @@ WATCHED_FOR: Final = timedelta(hours=24)
 
 def open_of(*, user: User, at: datetime) -> QuerySet[SignIn]:
     """Return the account's sessions that may still live, latest first."""
-    oldest = at - timedelta(seconds=settings.SESSION_COOKIE_AGE)
-    return SignIn.objects.filter(user=user, ended_at=None, last_seen_at__gt=oldest).order_by(
-        "-signed_in_at", "-id"
+    return SignIn.objects.filter(living(at), user=user).order_by("-signed_in_at", "-id")
+
+
+def living(at: datetime) -> Q:
+    """Return what the row of a session meets that is not over."""
+    return Q(
+        ended_at=None,
+        signed_in_at__gt=at - timedelta(seconds=settings.SESSION_COOKIE_AGE),
+        last_seen_at__gt=at - timedelta(seconds=settings.SESSION_IDLE_SECONDS),
     )
 
 

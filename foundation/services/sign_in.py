@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from config.errors import NotFound
+from foundation import session_store
 from foundation.models import SignIn, User
 from foundation.selectors.house import house_id
 from foundation.services import audit, outbox
@@ -54,7 +55,7 @@ def open_session(
         opened = SignIn.objects.create(
             user=user,
             door=arrival.door,
-            session_key=session_key,
+            session_hash=session_store.stored(session_key),
             device_hash=device_hash,
             device_key=SignIn.device_key_of(arrival.device_token),
             device=device_of(arrival.agent),
@@ -101,7 +102,7 @@ def _end(ids: list[int], why: str, at: datetime) -> int:
         rows = list(
             SignIn.objects.select_for_update().filter(id__in=ids, ended_at=None).order_by("id")
         )
-        Session.objects.filter(session_key__in=[row.session_key for row in rows]).delete()
+        Session.objects.filter(session_key__in=[row.session_hash for row in rows]).delete()
         for row in rows:
             row.ended_at, row.ended = at, why
             row.save(update_fields=["ended_at", "ended"])

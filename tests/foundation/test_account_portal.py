@@ -185,7 +185,7 @@ class TestAccount:
         user, _telephone = owner
         row = SignIn.objects.get(user=user)
         for n in range(20):
-            row.pk, row.session_key = None, f"k{n}"
+            row.pk, row.session_hash = None, f"k{n}"
             row.save(force_insert=True)
 
         with django_assert_max_num_queries(8):

@@ -137,4 +137,4 @@ class TestSignIns:
         ).content.decode()
 
         assert user.username in listed
-        assert row.session_key not in listed + shown
+        assert row.session_hash not in listed + shown

@@ -104,7 +104,7 @@ class TestFilters:
 
     def test_do_not_tell_a_session_from_a_password(self, boss: Client) -> None:
         for address, query in (
-            ("admin:foundation_signin_changelist", "session_key__startswith"),
+            ("admin:foundation_signin_changelist", "session_hash__startswith"),
             ("admin:foundation_user_changelist", "password__startswith"),
             ("admin:merchants_apikey_changelist", "secret_hash__gt"),
         ):

@@ -173,7 +173,7 @@ class TestSigningInFromANewPlace:
         SignIn.objects.create(
             user=owner.user,
             door="portal",
-            session_key="x",
+            session_hash="x",
             device_hash=bytes(32),
             device="a browser",
             address="192.0.2.7",
