@@ -161,7 +161,7 @@ def _read(of: Importable, content: bytes, encoding: str) -> sheet.Table:
             most_rows=of.most_rows,
         )
     except FileRefused as refusal:
-        raise sheet.refused_by(refusal) from refusal
+        raise sheet.refused_by(refusal, of.resource()) from refusal
 
 
 def _waiting() -> QuerySet[FileImport]:

@@ -5,7 +5,7 @@ django-import-export, and written again as exports.
 What comes in millions streams through `csv_intake` instead. Rules: docs/rules/exchange.md.
 """
 
-from foundation.sheet.reading import REASONS, Table, read
+from foundation.sheet.reading import REASONS, RowsRefused, Table, read
 from foundation.sheet.resource import (
     Checked,
     Effect,
@@ -28,6 +28,7 @@ __all__ = [
     "Format",
     "Line",
     "Plan",
+    "RowsRefused",
     "SheetRefused",
     "SheetResource",
     "Table",

@@ -38,7 +38,18 @@ REASONS: Final[dict[str, str | Promise]] = {
     "cell_not_text": _(
         "The cell is a number, date or truth value: format the column as text, or digits get lost."
     ),
+    "cell_is_formula": _("The cell is a formula: put its result there, as text."),
+    "other_encoding": _(
+        "The file is not %(detail)s text: choose the other encoding. Excel in Chinese saves CSV as"
+        " GB18030."
+    ),
+    "utf_16": _('The file is "Unicode text" (UTF-16): save it as CSV UTF-8, or as XLSX.'),
+    "other_separator": _(
+        "The columns are separated by %(detail)s and not by commas: save it with commas, or as"
+        " XLSX."
+    ),
 }
+_SEPARATORS: Final = {";": ";", "\t": "Tab", "|": "|", "；": "；", "，": "，"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,14 @@ class Table:
         return cls(tuple(kept["columns"]), rows)
 
 
+class RowsRefused(FileRefused):
+    """Some rows have the wrong shape; `rest` are the others, so that they can be judged too."""
+
+    def __init__(self, bad: Sequence[BadRow], rest: Table) -> None:
+        super().__init__(bad)
+        self.rest = rest
+
+
 def read(
     content: bytes,
     *,
@@ -75,8 +94,8 @@ def read(
     then. Memory and time are bounded: an
     XLSX is unpacked under count and read by a process of its own.
 
-    Raises FileRefused, naming every bad row.
-    Rule:   EXC-1 to EXC-3 (docs/rules/exchange.md).
+    Raises FileRefused, naming every bad row; RowsRefused when some rows have the right shape.
+    Rule:   EXC-1 to EXC-4 (docs/rules/exchange.md).
     """
     if content.startswith(_OLD_EXCEL):
         raise FileRefused.whole("old_excel")
@@ -99,6 +118,7 @@ def _table(
         raise FileRefused([BadRow(1, "", "", "file_empty")])
     if header.fault:
         raise FileRefused([BadRow(1, "", "", header.fault, encoding)])
+    _require_commas(header.values, columns)
     check_names(header.values, [name for name in columns if name not in optional], optional)
     bad: list[BadRow] = []
     rows: list[tuple[int, tuple[str, ...]]] = []
@@ -111,16 +131,35 @@ def _table(
             continue
         values = dict(zip(header.values, record.values, strict=True))
         rows.append((record.row_no, tuple(values.get(name, "") for name in columns)))
+    if any(one.reason == "encoding" for one in bad) and not any(map(_foreign, rows)):
+        raise FileRefused.whole("other_encoding", detail=encoding.upper())
+    table = Table(tuple(columns), tuple(rows))
     if bad:
-        raise FileRefused(bad)
+        raise RowsRefused(bad, table)
     if not rows:
         raise FileRefused.whole("no_rows")
-    return Table(tuple(columns), tuple(rows))
+    return table
+
+
+def _foreign(row: tuple[int, tuple[str, ...]]) -> bool:
+    """Return whether a row has more than ASCII in it: then the encoding was right."""
+    return not all(value.isascii() for value in row[1])
+
+
+def _require_commas(header: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuse in one sentence a file whose header is one value that holds all our columns."""
+    if len(header) > 1:
+        return
+    for mark, called in _SEPARATORS.items():
+        if len({name.strip().strip('"') for name in header[0].split(mark)} & set(columns)) > 1:
+            raise FileRefused.whole("other_separator", detail=called)
 
 
 def _csv(content: bytes, encoding: str) -> Iterator[Record]:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileRefused([BadRow(1, "", "", "encoding", encoding)])
+        raise FileRefused.whole("utf_16")
+    if encoding != "utf-8" and _chinese_utf_8(content):
+        raise FileRefused.whole("other_encoding", detail=encoding.upper())
     content = content.removeprefix(ENCODINGS[encoding][1])
     head = content[: MAX_HEADER + 1].partition(b"\n")[0].removesuffix(b"\r")
     if len(head) > MAX_HEADER or b"\r" in head:
@@ -128,6 +167,14 @@ def _csv(content: bytes, encoding: str) -> Iterator[Record]:
     if not content.strip():
         raise FileRefused([BadRow(1, "", "", "file_empty")])
     return records([content], encoding, 1)
+
+
+def _chinese_utf_8(content: bytes) -> bool:
+    """Return whether bytes are Chinese in UTF-8: by chance no other text of some length is."""
+    try:
+        return any("\u4e00" <= letter <= "\u9fff" for letter in content.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
 
 
 def _xlsx(content: bytes, most_rows: int) -> Iterator[Record]:
@@ -141,7 +188,7 @@ def _xlsx(content: bytes, most_rows: int) -> Iterator[Record]:
     while names and not names[-1]:  # columns that only look used
         names.pop()
     bad = [
-        BadRow(row_no, (names + [""] * MAX_COLUMNS)[at], value[0], "cell_not_text")
+        BadRow(row_no, (names + [""] * MAX_COLUMNS)[at], value[0], value[1])
         for row_no, row in enumerate(rows, 1)
         for at, value in enumerate(row)
         if not isinstance(value, str)

@@ -19,7 +19,7 @@ from tablib.core import Dataset
 from config.errors import DomainError
 from foundation.csv_intake import checks
 from foundation.csv_intake.report import MAX_VALUE, REASONS, BadRow, FileRefused
-from foundation.sheet.reading import Table
+from foundation.sheet.reading import RowsRefused, Table
 
 MOST_FAULTS: Final = 1_000  # every fault is counted, this many are listed
 _UNSEEN: Final = re.compile(checks.UNSEEN)
@@ -222,10 +222,24 @@ class SheetResource(resources.Resource):
         return sorted(found, key=lambda fault: (fault.row, table.columns.index(fault.column)))
 
 
-def refused_by(refusal: FileRefused) -> SheetRefused:
-    """Return the refusal of a file's shape in the words of a sheet."""
-    return SheetRefused([_fault(bad) for bad in refusal.bad])
+def refused_by(refusal: FileRefused, resource: SheetResource) -> SheetRefused:
+    """
+    Return the refusal of a file's shape in the words of a sheet, together with what is wrong in the
+    rows whose shape is right: who mends a file wants to hear all at once.
+    """
+    faults = [_fault(bad, resource.secret) for bad in refusal.bad]
+    if not isinstance(refusal, RowsRefused) or not refusal.rest.rows:
+        return SheetRefused(faults)
+    try:
+        resource.plan(refusal.rest)
+    except SheetRefused as more:
+        found = SheetRefused(sorted([*faults, *more.faults], key=lambda fault: fault.row))
+        found.count = len({fault.row for fault in faults}) + more.count
+        found.not_listed += more.not_listed
+        return found
+    return SheetRefused(faults)
 
 
-def _fault(bad: BadRow) -> Fault:
-    return Fault(bad.row, bad.column, bad.value, bad.message)
+def _fault(bad: BadRow, secret: frozenset[str]) -> Fault:
+    value = "***" if bad.column in secret and bad.value else bad.value
+    return Fault(bad.row, bad.column, value, bad.message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from typing import IO, Final
 import xlsxwriter
 
 # Rule EXC-7 (docs/rules/exchange.md); the full-width ones become formulas in some spreadsheets too.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Behind a semicolon or a tab a cell begins where those separate the columns of a CSV.
+_FORMULA: Final = re.compile(r"(?:^|[;\t\r\n])(?=[\s\"]*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
 _IN_MEMORY: Final = 1 << 20  # a small file never touches the disk
 
 
@@ -34,8 +36,7 @@ FORMATS: Final = {
 def safe(value: object) -> str:
     """Return a value as text that no spreadsheet runs as a formula. Rule: EXC-7."""
     text = "" if value is None else str(value)
-    text = text.replace("\0", "")
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\g<0>'", text.replace("\0", ""))
 
 
 @contextmanager

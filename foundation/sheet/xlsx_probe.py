@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import io
 import json
+import posixpath
+import re
 import resource
 import sys
+import zipfile
 from typing import Any, Final
 
 from python_calamine import CalamineWorkbook
@@ -18,13 +21,19 @@ from python_calamine import CalamineWorkbook
 MEMORY_BYTES: Final = 768 * 1024 * 1024
 CPU_SECONDS: Final = 10
 MAX_TEXT: Final = 8 * 1024 * 1024  # characters of all cells
+_FIRST: Final = re.compile(rb"<(?:\w+:)?sheet\b[^>]*?:id=[\"']([^\"']*)")
+_LINK: Final = re.compile(rb"<(?:\w+:)?Relationship\b[^>]*>")
+_FORMULA: Final = re.compile(
+    rb"<(?:\w+:)?c\b[^>]*?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"'][^>]*>\s*<(?:\w+:)?f[\s/>]"
+)
 
 
 def probe(content: bytes, most_rows: int, most_columns: int) -> dict[str, Any]:
     """
-    Return the rows: texts as they are, empty cells as "", of others the name of their type in a
-    list. Rows that are empty at the end are left out.
+    Return the rows: texts as they are, empty cells as "", of others in a list how a person would
+    write them and the reason why they are not taken. Rows that are empty at the end are left out.
     """
+    formulas = _formulas(content)
     sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
     if sheet.end is None:
         return {"rows": []}
@@ -33,8 +42,11 @@ def probe(content: bytes, most_rows: int, most_columns: int) -> dict[str, Any]:
     rows: list[list[Any]] = []
     size = 0
     blank = 0
-    for row in sheet.to_python(skip_empty_area=False):
+    for row_no, row in enumerate(sheet.to_python(skip_empty_area=False), 1):
         cells = [_cell(value) for value in row]
+        for at in formulas.get(row_no, ()):
+            cells[at:] = cells[at:] or [""] * (at + 1 - len(cells))
+            cells[at] = ["=", "cell_is_formula"]
         size += sum(len(cell) for cell in cells if isinstance(cell, str))
         if size > MAX_TEXT:
             return {"refused": "sheet_too_large"}
@@ -50,9 +62,47 @@ def probe(content: bytes, most_rows: int, most_columns: int) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else [type(value).__name__]
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, bool):
+        return [str(value).upper(), "cell_not_text"]
+    said = f"{value:.15g}" if isinstance(value, int | float) else str(value)
+    return [said, "cell_not_text"]
+
+
+def _formulas(content: bytes) -> dict[int, list[int]]:
+    """
+    Return in which columns (from 0) of which rows (from 1) of the first sheet formulas stand: what
+    else is read of them is the result that some program left there, perhaps long ago.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        try:
+            first = _FIRST.search(archive.read("xl/workbook.xml"))
+            links = _LINK.findall(archive.read("xl/_rels/workbook.xml.rels"))
+        except KeyError:
+            return {}
+        targets = {_attribute(link, b"Id"): _attribute(link, b"Target") for link in links}
+        target = targets.get(first[1], b"").decode() if first else ""
+        name = target[1:] if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+        if name not in archive.namelist():
+            return {}
+        page = archive.read(name)
+    found: dict[int, list[int]] = {}
+    for cell in _FORMULA.finditer(page):
+        found.setdefault(int(cell[2]), []).append(_column(cell[1].decode()))
+    return found
+
+
+def _attribute(tag: bytes, name: bytes) -> bytes:
+    found = re.search(rb"\b" + name + rb"=[\"']([^\"']*)", tag)
+    return found[1] if found else b""
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
 
 
 def main() -> None:

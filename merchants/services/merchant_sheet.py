@@ -136,8 +136,8 @@ def _cells(values: Mapping[str, Any]) -> list[str]:
 
 def _line(values: Sequence[str]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(values)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(values)  # or a line end is left unquoted
+    return text.getvalue().removesuffix("\r\n")
 
 
 class MerchantList(Resource):

@@ -7,6 +7,7 @@ import io
 import resource
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from threading import Lock, Semaphore
 from time import sleep
 from types import SimpleNamespace
@@ -86,8 +87,11 @@ class TestReading:
             (b"number,name\n\n1,2\n", [(2, "", "blank_row")]),
             (b"number,name\n1,\x00\n", [(2, "", "control_character")]),
             (b'number,name\n1,"a\n', [(2, "", "unclosed_quote")]),
-            ("number,name\n1,店\n".encode("gb18030"), [(2, "", "encoding")]),
-            ("number,name\n1,2\n".encode("utf-16"), [(1, "", "encoding")]),
+            ("number,name\n1,店\n".encode("gb18030"), [(0, "", "other_encoding")]),
+            ("number,name\n1,店\n2,".encode() + b"\xff\n", [(3, "", "encoding")]),
+            ("number,name\n1,2\n".encode("utf-16"), [(0, "", "utf_16")]),
+            (b"number;name\n1;2\n", [(0, "", "other_separator")]),
+            (b"number\tname\n1\t2\n", [(0, "", "other_separator")]),
             (b"c," * 1_000_000, [(1, "", "header_too_long")]),
             (b"number,name\n" + b"," * 1_000_000, [(2, "", "extra_values")]),
             (b"number,name\n" + b"1,2\n" * 11, [(0, "", "too_many_rows")]),
@@ -97,6 +101,39 @@ class TestReading:
     )
     def test_says_what_is_wrong_where(self, content: bytes, found: list[object]) -> None:
         assert refusal(content) == found
+
+    def test_takes_no_chinese_in_utf_8_for_gb18030(self) -> None:
+        """It would read as other Chinese, and the names would be wrong for good."""
+        assert refusal("number,name\n1,测试商户\n".encode(), encoding="gb18030") == [
+            (0, "", "other_encoding")
+        ]
+
+    def test_gives_the_rows_whose_shape_is_right_to_be_judged_too(self) -> None:
+        with pytest.raises(sheet.RowsRefused) as refused:
+            read(b"number,name\n1\n2,b\n")
+
+        assert refused.value.rest.rows == ((3, ("2", "b")),)
+
+    def test_says_what_stands_in_a_cell_that_is_no_text(self) -> None:
+        content = workbook([["number", "name"], [1001, "店"], [True, date(2026, 1, 2)]])
+
+        with pytest.raises(FileRefused) as refused:
+            read(content)
+
+        assert [bad.value for bad in refused.value.bad] == ["1001", "TRUE", "46024"]
+
+    def test_takes_no_result_of_a_formula(self) -> None:
+        """It is what some program left there, perhaps long ago."""
+        content = workbook([["number", "name"], ["1", '="a"&"b"'], ["2", "b"]])
+        page = zipfile.ZipFile(io.BytesIO(content)).read("xl/worksheets/sheet1.xml")
+        stale = page.replace(b'<c r="B2"><f>', b'<c r="B2" t="str"><f>').replace(
+            b"<v>0</v>", b"<v>ab</v>"
+        )
+        assert b't="str"' in stale
+
+        assert refusal(with_part(content, "xl/worksheets/sheet1.xml", stale)) == [
+            (2, "name", "cell_is_formula")
+        ]
 
     def test_refuses_a_cell_that_lost_its_digits(self) -> None:
         content = workbook([["number", "name"], [6222021234567890123, "店"], ["1", True]])
@@ -189,6 +226,23 @@ class TestReading:
 
 
 class TestWriting:
+    @pytest.mark.parametrize(
+        ("value", "kept"),
+        [
+            ("x;=cmd", "x;'=cmd"),
+            ("x;=1;-1;ok", "x;'=1;'-1;ok"),
+            ("x\t+1", "x\t'+1"),
+            ("x\n=1", "x\n'=1"),
+            ('x;"=1', "x;'\"=1"),
+            (" =1", "' =1"),
+            ("a=b; c-d", "a=b; c-d"),
+        ],
+    )
+    def test_guards_what_begins_a_cell_where_other_marks_separate(
+        self, value: str, kept: str
+    ) -> None:
+        assert sheet.safe(value) == kept
+
     @pytest.mark.parametrize("value", ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "\rx", "＝1"])
     def test_lets_no_spreadsheet_run_a_value(self, value: str) -> None:
         for name in sheet.FORMATS:

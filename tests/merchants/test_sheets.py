@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import xlsxwriter
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -69,6 +71,31 @@ def decide(approval: Approval, checker: User) -> Approval:
         reason="",
         at=NOON + timedelta(minutes=5),
     )
+
+
+class TestFaults:
+    def test_are_told_all_at_once_in_the_rows_where_they_are(self) -> None:
+        rows = ("A1,a,,,,CN", 'A2,b,,"c\nd",,CN,T1', "A3,e,,,,cn,T1", "A4,,,,,CN,T1")
+
+        assert faults("merchants", *rows) == [
+            (2, "schedule"), (3, "city"), (4, "country"), (5, "name"),
+        ]  # fmt: skip
+
+    def test_of_a_shape_repeat_no_secret(self) -> None:
+        MerchantFactory(merchant_no="B1", name="店")
+        file = io.BytesIO()
+        with xlsxwriter.Workbook(file) as book:
+            page = book.add_worksheet()
+            page.write_row(0, 0, HEADERS["bank-accounts"].split(","))
+            page.write_row(1, 0, ["B1", "CARD", 6222021234567894, "店", "工行", "", "CNY"])
+
+        with pytest.raises(sheet.SheetRefused) as refused:
+            imports.check(
+                kind="bank-accounts", file_name="a.xlsx", content=file.getvalue(),
+                encoding="utf-8", maker=staff("operator"), at=NOON,
+            )  # fmt: skip
+
+        assert [(one.column, one.value) for one in refused.value.faults] == [("number", "***")]
 
 
 class TestMerchants:
