@@ -15,6 +15,7 @@ from django.urls import reverse
 from foundation.models import User
 from merchants.admin.application import COLOURS
 from merchants.models import Application, ApplicationOwner, Document
+from merchants.services import application as applications
 from merchants.services import application_review as reviews
 from tests.factories import application as factory
 from tests.factories.application import AT, picture
@@ -202,6 +203,24 @@ class TestTheReview:
         assert '<option value="3" selected' in text
         application.refresh_from_db()
         assert (application.state, application.approval) == ("FIRST_REVIEW", None)
+
+    def test_hears_what_is_written_beside_either_of_two_papers_of_a_kind(self, operator):
+        application = factory.draft(operator)
+        factory.paper(application, "LICENCE", operator, picture(colour="navy"))
+        applications.submit(
+            application_id=application.id, revision=application.revision, maker=operator, at=AT
+        )
+        client = door(somebody("reviewer"))
+        address = reverse("admin:application_review", args=[application.pk])
+        client.post(address, {"decision": "begin"})
+        boxes = {"comment-documents.LICENCE": ["too dark", ""], "reason": "one thing"}
+
+        assert client.post(address, boxes | {"decision": "propose"}).status_code == 422
+        client.post(address, boxes | {"decision": "return"})
+
+        application.refresh_from_db()
+        assert application.state == "RETURNED"
+        assert application.comments.get().text == "too dark"
 
     def test_names_what_is_shared_with_others(self, operator):
         first, second = factory.submitted(operator), factory.draft(operator)
