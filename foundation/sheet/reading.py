@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
-import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,16 +12,16 @@ from typing import Any, Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from foundation import confined
 from foundation.csv_intake.report import BadRow, FileRefused
 from foundation.csv_intake.staging import ENCODINGS, check_names, fault_of
 from foundation.csv_intake.structure import MAX_HEADER, Record, records
 from foundation.sheet import xlsx_probe
 
-XLSX_SECONDS: Final = 20
+XLSX_SECONDS: Final = 5  # with the start of a process on a busy machine
 MAX_UNPACKED: Final = 48 * 1024 * 1024  # all parts of an XLSX together
 MAX_PARTS: Final = 500
 MAX_COLUMNS: Final = 60
-_BUSY: Final = threading.BoundedSemaphore(2)  # files that one process has read at a time
 _ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 # Beside the reasons of csv_intake; registered in `apps.ready()`.
@@ -94,8 +91,8 @@ def read(
     then. Memory and time are bounded: an
     XLSX is unpacked under count and read by a process of its own.
 
-    Raises FileRefused, naming every bad row; RowsRefused when some rows have the right shape.
-    Rule:   EXC-1 to EXC-4 (docs/rules/exchange.md).
+    Raises FileRefused, naming every bad row; RowsRefused when some rows have the right shape; Busy.
+    Rule:   EXC-1 to EXC-4, DOC-10 (docs/rules/exchange.md, documents.md).
     """
     if content.startswith(_OLD_EXCEL):
         raise FileRefused.whole("old_excel")
@@ -179,8 +176,9 @@ def _chinese_utf_8(content: bytes) -> bool:
 
 def _xlsx(content: bytes, most_rows: int) -> Iterator[Record]:
     """Yield the rows of the first sheet; blank ones at its end are left out."""
-    _require_honest_archive(content)
-    told = _probed(content, most_rows)
+    with confined.place():
+        _require_honest_archive(content)
+        told = _probed(content, most_rows)
     if "refused" in told:
         raise FileRefused.whole(told["refused"], detail=str(most_rows))
     rows: list[list[Any]] = told["rows"]
@@ -234,16 +232,14 @@ def _require_honest_archive(content: bytes) -> None:
 
 def _probed(content: bytes, most_rows: int) -> dict[str, Any]:
     """Ask a process of its own, which may use little memory and time, and knows no key."""
-    command = [sys.executable, "-I", xlsx_probe.__file__, str(most_rows + 1), str(MAX_COLUMNS)]
-    try:
-        with _BUSY:
-            told = subprocess.run(
-                command, input=content, capture_output=True, timeout=XLSX_SECONDS, check=False,
-                env={},
-            )  # fmt: skip
-    except subprocess.TimeoutExpired:
+    told = confined.run(
+        xlsx_probe.__file__,
+        content,
+        seconds=XLSX_SECONDS,
+        most_output=xlsx_probe.OUTPUT_BYTES,
+        words=(str(most_rows + 1), str(MAX_COLUMNS)),
+    )
+    if not told.ended:  # it ran out of memory or of time
         return {"refused": "sheet_too_large"}
-    if told.returncode != 0:  # it ran out of memory or of time
-        return {"refused": "sheet_too_large"}
-    found = json.loads(told.stdout)
+    found = json.loads(told.output)
     return found if isinstance(found, dict) else {"refused": "sheet_broken"}

@@ -18,8 +18,9 @@ from typing import Any, Final
 
 from python_calamine import CalamineWorkbook
 
-MEMORY_BYTES: Final = 768 * 1024 * 1024
-CPU_SECONDS: Final = 10
+MEMORY_BYTES: Final = 512 * 1024 * 1024
+CPU_SECONDS: Final = 3
+OUTPUT_BYTES: Final = 64 * 1024 * 1024  # what MAX_TEXT can become, every letter escaped
 MAX_TEXT: Final = 8 * 1024 * 1024  # characters of all cells
 _FIRST: Final = re.compile(rb"<(?:\w+:)?sheet\b[^>]*?:id=[\"']([^\"']*)")
 _LINK: Final = re.compile(rb"<(?:\w+:)?Relationship\b[^>]*>")
@@ -107,8 +108,13 @@ def _column(letters: str) -> int:
 
 def main() -> None:
     """Read the file from standard input; answer one line of JSON."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    for what, most in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, OUTPUT_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
     most_rows, most_columns = int(sys.argv[1]), int(sys.argv[2])
     try:
         answer = probe(sys.stdin.buffer.read(), most_rows, most_columns)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from config.errors import DomainError
-from foundation import clock
+from foundation import clock, confined
 from foundation.models import User
 from foundation.upload_limit import refused_field
 from merchants.admin import application_fields as fields
@@ -210,11 +210,14 @@ def _save(request: HttpRequest, application: Application, *, whole: bool) -> Pro
 
 
 def _take_in(request: HttpRequest, application: Application, at: Any) -> Problems:
-    """Take every file in by itself: a bad one keeps no other one out."""
+    """Take every file in by itself: a bad one keeps no other one out, unless it was a slow one."""
     problems: Problems = {}
+    patience = confined.Patience()
     for kind in Document.Kind:
+        said = []
         for file in request.FILES.getlist(f"document-{kind}"):
             try:
+                patience.require()
                 documents.add(
                     application_id=application.id,
                     kind=str(kind),
@@ -223,8 +226,14 @@ def _take_in(request: HttpRequest, application: Application, at: Any) -> Problem
                     maker=cast(User, request.user),
                     at=at,
                 )
-            except (document_content.DocumentRefused, documents.TooManyDocuments) as refusal:
-                problems[f"documents.{kind}"] = f"{file.name}: {refusal}"
+            except (
+                confined.Busy, document_content.DocumentRefused, documents.TooManyDocuments
+            ) as refusal:  # fmt: skip
+                if isinstance(refusal, document_content.TooSlow):
+                    patience.end()
+                said.append(f"{file.name}: {refusal}")
+        if said:
+            problems[f"documents.{kind}"] = " ".join(said)
     return problems
 
 

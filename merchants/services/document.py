@@ -39,27 +39,21 @@ def add(
     """
     Take a file in, after looking through all of it; the same bytes of one kind are taken in once.
 
-    Raises: DocumentRefused, TooManyDocuments, NotFound, NotOpen; ValueError for an unknown kind.
-    Rule:   DOC-1 to DOC-6 (docs/rules/documents.md).
+    Raises: DocumentRefused, TooManyDocuments, Busy, NotFound, NotOpen; ValueError for an unknown
+            kind.
+    Rule:   DOC-1 to DOC-6, DOC-10 (docs/rules/documents.md).
     """
     kind = str(Document.Kind(kind))
     content = file.read(document_content.MAX_BYTES + 1)
-    seen = document_content.inspect(content)
     digest = hashlib.sha256(content).hexdigest()
-    previews = seen.previews or document_content.pages_of(content, seen.content_type)
+    _there(application_id, kind, digest)  # refused before it costs anything
+    seen = document_content.inspect(content, draw=True)
     with transaction.atomic():
         actor.stamp_transaction()
         application = open_for_change(application_id, maker)
-        mine = Document.objects.filter(
-            merchant_id=application.merchant_id, application=application
-        ).defer("content", "preview")
-        there = mine.filter(kind=kind, sha256=digest, removed_at=None).first()
+        there = _there(application_id, kind, digest)
         if there is not None:
             return there
-        if mine.count() >= MOST:
-            raise TooManyDocuments(
-                _("An application has at most %(most)s papers.") % {"most": MOST}
-            )
         document = Document.objects.create(
             merchant_id=application.merchant_id,
             application=application,
@@ -67,14 +61,14 @@ def add(
             file_name=safe_name(file_name, seen.content_type),
             content_type=seen.content_type,
             part_count=document_part.count(len(content)),
-            preview_count=len(previews),
+            preview_count=len(seen.previews),
             sha256=digest,
             size_bytes=len(content),
             pages=seen.pages,
             uploaded_by=maker,
             uploaded_at=at,
         )
-        document_part.store(document, content, previews)
+        document_part.store(document, content, seen.previews)
         _record(document, application.number, "document.add")
     return document
 
@@ -140,6 +134,17 @@ def safe_name(name: str, content_type: str) -> str:
     stem = last.rpartition(".")[0] or last
     kept = re.sub(r"[^\w .-]", "", stem).strip(" .-")[:NAME_MOST] or "document"
     return f"{kept}.{document_content.SUFFIX[content_type]}"
+
+
+def _there(application_id: int, kind: str, digest: str) -> Document | None:
+    """Return the paper of these bytes, if it has one. Raises TooManyDocuments without room."""
+    mine = Document.objects.filter(
+        merchant_id=applications.house_id(), application_id=application_id
+    ).defer("content", "preview")
+    there = mine.filter(kind=kind, sha256=digest, removed_at=None).first()
+    if there is None and mine.count() >= MOST:
+        raise TooManyDocuments(_("An application has at most %(most)s papers.") % {"most": MOST})
+    return there
 
 
 def _find(uuid: UUID) -> Document:

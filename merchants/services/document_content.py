@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import re
 import struct
-import subprocess
-import sys
-import tempfile
-import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from config.errors import Malformed
+from foundation import confined
 from merchants.services import pdf_drawing, pdf_probe
 
 MAX_BYTES: Final = 10 * 1024 * 1024
@@ -28,14 +24,13 @@ MAX_SIDE: Final = 12_000
 MAX_SCANS: Final = 40  # passes of a progressive JPEG; cameras and programs make ten
 MAX_HELD: Final = 128 * 1024 * 1024  # what a JPEG in passes keeps of itself while it is decoded
 MAX_PAGES: Final = 50
-PDF_SECONDS: Final = 15
-DRAW_SECONDS: Final = 20
+PDF_SECONDS: Final = 4  # with the start of a process on a busy machine; of the processor it has 2
+DRAW_SECONDS: Final = 5
 PREVIEW_SIDE: Final = 1600
 JPEG, PNG, PDF = "image/jpeg", "image/png", "application/pdf"
 SUFFIX: Final = {JPEG: "jpg", PNG: "png", PDF: "pdf"}
 
 _RESIZED_BY_COPY: Final = frozenset({"RGB", "RGBA", "LA"})
-_BUSY: Final = threading.BoundedSemaphore(2)  # files that one process looks through at a time
 
 _PNG_HEAD: Final = b"\x89PNG\r\n\x1a\n"
 # A mark within a scan of a JPEG is FF with neither 00 nor a restart behind it.
@@ -55,29 +50,35 @@ class DocumentRefused(Malformed):
     code = "document_refused"
 
 
+class TooSlow(DocumentRefused):
+    """A file took more time or memory than one may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What the bytes are: type, pages, and for a picture what is seen, drawn anew (JPEG)."""
+    """What the bytes are: type, pages, and what is seen of them, drawn anew (JPEG)."""
 
     content_type: str
     pages: int
     previews: tuple[bytes, ...] = ()
 
 
-def inspect(content: bytes) -> Inspected:
+def inspect(content: bytes, *, draw: bool = False) -> Inspected:
     """
-    Return what a file is, after looking through all of it.
+    Return what a file is, after looking through all of it; `draw` adds pictures of a PDF's pages.
 
-    Raises: DocumentRefused.
-    Rule:   DOC-1 to DOC-5 (docs/rules/documents.md).
+    Raises: DocumentRefused; TooSlow; Busy when others' files are being looked through.
+    Rule:   DOC-1 to DOC-5, DOC-9, DOC-10 (docs/rules/documents.md).
     """
     if not content:
         raise DocumentRefused(_("The file is empty."))
     if len(content) > MAX_BYTES:
         raise too_large()
-    with _BUSY:
+    with confined.place():
         found = _seen(content)
-    _refuse_second_nature(content)
+        _refuse_second_nature(content)
+        if draw and found.content_type == PDF:
+            found = replace(found, previews=_pages(content))
     return found
 
 
@@ -92,8 +93,11 @@ def _seen(content: bytes) -> Inspected:
 
 
 def pages_of(content: bytes, content_type: str) -> tuple[bytes, ...]:
-    """Return pictures of the pages of an inspected PDF; nothing of anything else."""
-    return _pages(content) if content_type == PDF else ()
+    """Return pictures of the pages of an inspected PDF; nothing of anything else. Raises Busy."""
+    if content_type != PDF:
+        return ()
+    with confined.place():
+        return _pages(content)
 
 
 def too_large() -> DocumentRefused:
@@ -243,29 +247,25 @@ def _pdf(content: bytes) -> Inspected:
 
 
 def _probed(content: bytes) -> dict[str, Any]:
-    """Ask a process of its own, which may use little memory and time (DOC-4)."""
-    command = [sys.executable, "-I", pdf_probe.__file__]
+    """Ask a process of its own, which may use little memory and time (DOC-4). Raises TooSlow."""
+    told = confined.run(
+        pdf_probe.__file__, content, seconds=PDF_SECONDS, most_output=pdf_probe.OUTPUT_BYTES
+    )
+    if not told.ended:
+        raise TooSlow(_("The PDF takes too much time or memory to read; print it anew."))
     try:
-        told = subprocess.run(
-            command, input=content, capture_output=True, timeout=PDF_SECONDS, check=False, env={}
-        )
-        found = json.loads(told.stdout)
-    except (subprocess.TimeoutExpired, ValueError):  # it ran out of time, or of memory
-        return {"refused": "broken", "what": ""}
+        found = json.loads(told.output)
+    except ValueError:
+        found = None
     return found if isinstance(found, dict) else {"refused": "broken", "what": ""}
 
 
 def _pages(content: bytes) -> tuple[bytes, ...]:
     """Have the pages drawn by a process of its own; as many as it could (DOC-9)."""
-    command = [sys.executable, "-I", pdf_drawing.__file__]
-    with tempfile.TemporaryFile() as drawn:
-        with contextlib.suppress(subprocess.TimeoutExpired), _BUSY:
-            subprocess.run(
-                command, input=content, stdout=drawn, stderr=subprocess.DEVNULL, env={}, cwd="/",
-                timeout=DRAW_SECONDS, check=False,
-            )  # fmt: skip
-        drawn.seek(0)
-        return tuple(_pictures(drawn.read(pdf_drawing.OUTPUT_BYTES)))
+    told = confined.run(
+        pdf_drawing.__file__, content, seconds=DRAW_SECONDS, most_output=pdf_drawing.OUTPUT_BYTES
+    )
+    return tuple(_pictures(told.output))
 
 
 def _pictures(drawn: bytes) -> Iterator[bytes]:

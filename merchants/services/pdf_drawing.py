@@ -18,8 +18,8 @@ from typing import Final
 import pypdfium2
 from PIL import Image
 
-MEMORY_BYTES: Final = 768 * 1024 * 1024
-CPU_SECONDS: Final = 10
+MEMORY_BYTES: Final = 512 * 1024 * 1024
+CPU_SECONDS: Final = 3
 OUTPUT_BYTES: Final = 40 * 1024 * 1024
 MAX_PAGES: Final = 20
 SIDE: Final = 1600  # pixels of the longer side

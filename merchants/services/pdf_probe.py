@@ -18,8 +18,9 @@ from typing import Any, Final
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
-MEMORY_BYTES: Final = 768 * 1024 * 1024
-CPU_SECONDS: Final = 5
+MEMORY_BYTES: Final = 512 * 1024 * 1024
+CPU_SECONDS: Final = 2
+OUTPUT_BYTES: Final = 4096
 MAX_OBJECTS: Final = 20_000
 MAX_DEPTH: Final = 50
 # A page may have these; none of them may act, carry files, or reach outside.
@@ -49,6 +50,10 @@ def probe(content: bytes) -> int:
     for name in (*_written(content), *_names(reader)):
         if name in ACTING:
             raise Refused("acting", name)
+    if "/OpenAction" in reader.root_object:
+        opening = reader.root_object["/OpenAction"]
+        if isinstance(opening, DictionaryObject) and opening.get("/S") != "/GoTo":  # no place in it
+            raise Refused("acting", "/OpenAction")
     return pages
 
 
@@ -97,13 +102,20 @@ def _keys(value: Any, depth: int) -> Iterator[str]:
 
 def main() -> None:
     """Read the file from standard input; answer one line of JSON."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    for what, most in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, OUTPUT_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
     try:
         answer: dict[str, Any] = {"pages": probe(sys.stdin.buffer.read())}
     except Refused as refusal:
         answer = {"refused": refusal.args[0], "what": refusal.args[1]}
-    except (Exception, MemoryError) as error:  # whatever it is, the file did it: it is not taken
+    except MemoryError:
+        sys.exit(1)
+    except Exception as error:  # whatever it is, the file did it: it is not taken
         answer = {"refused": "broken", "what": type(error).__name__}
     sys.stdout.write(json.dumps(answer))
 

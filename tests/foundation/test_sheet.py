@@ -6,20 +6,15 @@ import csv
 import io
 import resource
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from threading import Lock, Semaphore
-from time import sleep
-from types import SimpleNamespace
 
 import pytest
 import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation import sheet
+from foundation import confined, sheet
 from foundation.csv_intake import FileRefused
-from foundation.sheet import reading
 
 COLUMNS = ["number", "name"]
 
@@ -187,29 +182,15 @@ class TestReading:
         assert refusal(bomb) == [(0, "", "sheet_too_large")]
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
 
-    def test_is_done_for_two_at_a_time_by_a_process_that_knows_no_key(
+    def test_is_not_done_while_other_files_hold_every_place(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Each may use 768 MB: as many as there are threads would use all that there is."""
-        told, running, most = [], Semaphore(2), Lock()
-
-        def run(*args: object, **options: object) -> SimpleNamespace:
-            assert running.acquire(blocking=False), "a third one"
-            with most:
-                told.append(options["env"])
-            sleep(0.02)
-            running.release()
-            return SimpleNamespace(
-                returncode=0, stdout='{"rows": [["number", "name"], ["1", "a"]]}'
-            )
-
-        monkeypatch.setattr(reading.subprocess, "run", run)
+        monkeypatch.setattr(confined, "PATIENCE_SECONDS", 0.01)
         content = workbook([["number", "name"], ["1", "a"]])
-        with ThreadPoolExecutor(6) as pool:
-            found = list(pool.map(read, [content] * 6))
+        with confined.place(), confined.place(), pytest.raises(confined.Busy):
+            read(content)
 
-        assert [len(table.rows) for table in found] == [1] * 6
-        assert told == [{}] * 6
+        assert len(read(content).rows) == 1
 
     def test_expands_no_entity(self) -> None:
         page = (

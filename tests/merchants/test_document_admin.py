@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from foundation import confined
 from foundation.models import AuditEvent, User
 from merchants.admin import work_items
 from merchants.models import Document
@@ -17,6 +20,7 @@ from merchants.services import application as applications
 from merchants.services import document as documents
 from tests.factories.application import AT, picture
 from tests.factories.foundation import UserFactory
+from tests.merchants.test_document_preview import pdf as pdf_of
 
 pytestmark = pytest.mark.django_db
 
@@ -119,3 +123,51 @@ class TestAPaper:
         for page in (0, 2, 10**6):
             address = reverse("admin:document_preview", args=[document.uuid, page])
             assert door("reviewer").get(address).status_code == 404
+
+
+class TestSeveralFiles:
+    """Each bad file of a form is named beside its field; one that was slow ends the looking."""
+
+    @staticmethod
+    def send(**files: list[tuple[str, bytes]]) -> tuple[str, int]:
+        user: User = UserFactory(is_staff=True, language="en")
+        user.groups.set(Group.objects.filter(name="operator"))
+        client = Client()
+        client.force_login(user)
+        application = applications.begin(maker=user, at=AT)
+        sent: dict[str, Any] = {"revision": str(application.revision)} | {
+            f"document-{kind}": [SimpleUploadedFile(name, content) for name, content in of]
+            for kind, of in files.items()
+        }
+        answer = client.post(reverse("admin:application_form", args=[application.id]), sent)
+        return answer.content.decode(), Document.objects.filter(application=application).count()
+
+    def test_are_judged_one_by_one(self):
+        page, stored = self.send(
+            LICENCE=[("a.svg", b"<svg/>"), ("b.png", picture()), ("c.pdf", b"%PDF-")]
+        )
+
+        assert "a.svg: Only JPEG, PNG and PDF files are taken." in page
+        assert "c.pdf: The PDF is cut off" in page
+        assert stored == 1
+
+    def test_end_with_one_that_was_too_slow(self, monkeypatch):
+        monkeypatch.setattr(confined, "run", lambda *_words, **_more: confined.Told(b"", False))
+
+        page, stored = self.send(
+            LICENCE=[("a.png", picture()), ("slow.pdf", pdf_of(b""))], OTHER=[("b.png", picture())]
+        )
+
+        assert "slow.pdf: The PDF takes too much time or memory to read" in page
+        assert "b.png: Other files are still being looked through." in page
+        assert stored == 1
+
+    def test_are_not_looked_at_when_there_is_no_room_for_them(self, document, monkeypatch):
+        monkeypatch.setattr(documents, "MOST", 1)
+        monkeypatch.setattr(documents.document_content, "inspect", None)  # nobody asks it
+
+        with pytest.raises(documents.TooManyDocuments):
+            documents.add(
+                application_id=document.application_id, kind="LICENCE", file=io.BytesIO(b"other"),
+                file_name="b.png", maker=document.uploaded_by, at=AT,
+            )  # fmt: skip

@@ -130,20 +130,6 @@ class TestPages:
 
         assert told.stdout == b"shut " * 5
 
-    def test_are_drawn_by_a_process_that_knows_no_key(self, monkeypatch):
-        seen = {}
-        real = subprocess.run
-
-        def run(*args, **options):
-            seen.update(options)
-            return real(*args, **options)
-
-        monkeypatch.setattr(subprocess, "run", run)
-        pages_of(pdf(b""), PDF)
-        assert seen["env"] == {}
-        inspect(pdf(b""))
-        assert seen["env"] == {}
-
 
 class TestPictures:
     @pytest.mark.parametrize(("mode", "seen"), [("RGBA", (0, 128, 128)), ("I;16", (156, 156, 156))])

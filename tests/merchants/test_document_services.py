@@ -78,10 +78,11 @@ def with_attachment() -> bytes:
     return pdf(1, writer)
 
 
-def with_launch() -> bytes:
+def with_opening(kind: str, what: str = "/F") -> bytes:
+    """A PDF that does this when it is opened."""
     writer = PdfWriter()
     writer.root_object[NameObject("/OpenAction")] = DictionaryObject(
-        {NameObject("/S"): NameObject("/Launch"), NameObject("/F"): TextStringObject("cmd.exe")}
+        {NameObject("/S"): NameObject(kind), NameObject(what): TextStringObject("cmd.exe")}
     )
     return pdf(1, writer)
 
@@ -216,13 +217,14 @@ class TestInspect:
             (pdf(51), "1 to 50 pages"),
             (with_script(), "scripts"),
             (with_attachment(), "scripts, actions or other files"),
-            (with_launch(), "Launch"),
+            (with_opening("/Launch"), "Launch"),
+            (with_opening("/URI", "/URI"), "OpenAction"),
             (with_two_of_a_number(SCRIPT), "scripts"),
             (with_two_of_a_number(SCRIPT, table=b"0000000007"), "scripts"),
             (with_two_of_a_number(b"<</T (>>stream\n) /S /Launch>>"), "Launch"),
             (with_password(), "password"),
-            (bomb(), "broken"),
-            (nested_bomb(), "broken|parts"),
+            (bomb(), "too much time or memory|broken"),
+            (nested_bomb(), "too much time or memory|parts"),
             (b"%PDF-" + b"0" * (10 * 1024 * 1024), "10 MB"),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
@@ -242,6 +244,9 @@ class TestInspect:
 
         assert b"where I live" not in preview
         assert Image.open(io.BytesIO(preview)).size == (1600, 1200)
+
+    def test_takes_a_pdf_that_opens_at_a_place(self):
+        assert inspect(with_opening("/GoTo", "/D")).pages == 1
 
     def test_takes_a_pdf_with_an_ordinary_link(self):
         writer = PdfWriter()
