@@ -180,6 +180,7 @@ PAGES: Final[Mapping[str, str]] = {
     "merchants_agent_parents": "merchants.propose_agent",
     "merchants_agent_propose": "merchants.propose_agent",
     "merchants_agent_taken": "foundation.view_approval",
+    "merchants_capability": "merchants.propose_merchantstate",
     "merchants_confirmation_number": "merchants.call_back",
     "merchants_links": "merchants.view_link",
     "merchants_merchant_emergency": "merchants.freeze_at_once",

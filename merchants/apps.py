@@ -20,6 +20,7 @@ class MerchantsConfig(AppConfig):
             application_approval,
             bank_account,
             bank_account_sheet,
+            capability,
             contact_sheet,
             document_content,
             merchant_sheet,
@@ -35,6 +36,7 @@ class MerchantsConfig(AppConfig):
                 "merchants_application_version",
                 "merchants_application_comment",
                 "merchants_application_evidence",
+                "merchants_capability_step",
                 "merchants_merchant_transition",
                 "merchants_paper_notice",
             ),
@@ -44,6 +46,7 @@ class MerchantsConfig(AppConfig):
             *application_approval.ACTIONS,
             verification_rule.ACTION,
             merchant_sheet.ACTION,
+            capability.ACTION,
             *merchant_state.ACTIONS,
         ):
             registries.approval_actions.register(action.name, action)

@@ -76,6 +76,7 @@ def _listen() -> None:
     from settlement.services import closing, due, run, schedule, standing_instruction
 
     registries.lifecycle_listeners.register("settlement.schedule", schedule.on_new_merchants)
+    registries.lifecycle_listeners.register("settlement.same_day", schedule.on_capability)
     registries.lifecycle_listeners.register("settlement.due", due.on_calendar_year_loaded)
     followed = standing_instruction.on_bank_account
     registries.lifecycle_listeners.register("settlement.standing_instruction", followed)

@@ -19,6 +19,7 @@ def fill() -> None:
         application_people,
         application_review,
         bank_account,
+        capability,
         confirmation,
         document,
         invitation,
@@ -42,6 +43,7 @@ def fill() -> None:
     application.fill()
     application_people.fill()
     application_review.fill()
+    capability.fill()
     link.fill()
     merchant_state.fill()
     merchant_emergency.fill()

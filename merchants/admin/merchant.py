@@ -20,6 +20,7 @@ from merchants.admin import (
     agent,
     agent_propose,
     application_change,
+    capability,
     link,
     merchant_emergency,
     merchant_state,
@@ -76,6 +77,7 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
     )
     list_filter = (
         filters.states("status", _("status"), Merchant.Status.choices),
+        capability.MAY_NOT,
         agent.below("agent", _("agent number, with all below it")),
     )
 
@@ -103,6 +105,11 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
         """Return whether the reader may propose to move merchants."""
         return request.user.has_perm(merchant_state.RIGHT)
 
+    @admin.display(description=_("what it may do"))
+    def may(self, row: Merchant) -> str:
+        """Show what was taken from it, and what it may do."""
+        return capability.of_merchant(row) if row.kind == Merchant.Kind.MERCHANT else "–"
+
     @admin.display(description=_("moves"))
     def moves(self, row: Merchant) -> str:
         """Show how the merchant came to where it stands."""
@@ -119,7 +126,7 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
             if request.user.has_perm(box.permission)
         ]
         own = [*super().get_fields(request, obj), "brought", "agreed", "papers"]
-        return [*own, *boxes, "moves"]
+        return [*own, *boxes, "may", "moves"]
 
     @admin.display(description=_("papers and their ends"))
     def papers(self, row: Merchant) -> str:
@@ -159,6 +166,7 @@ class MerchantAdmin(Exchanged, KeysetAdmin):
                     row.pk,
                     _("Register with channels"),
                 ),
+                *related.page(request, capability.PAGE, row.pk, _("What a merchant may do")),
                 *related.page(request, link.PAGE, row.pk, _("Links with others")),
             ]
         return [*application_change.links(request, row), *found]

@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 
 from config.errors import Malformed, NotFound
 from foundation import actor, clock
-from merchants.models import ApiKey, Merchant, Scope
+from merchants.models import ApiKey, Capability, Merchant, Scope
+from merchants.selectors import capability as capabilities
 from merchants.selectors import partner_grant as partner_grants
 from merchants.services import api_key as api_keys
 
@@ -51,7 +52,10 @@ class ApiKeyAuthentication(BaseAuthentication):
     keyword = "Bearer"
 
     def authenticate(self, request: Request) -> tuple[Principal, ApiKey] | None:
-        """Return who calls, None without a key. Raises AuthenticationFailed for a bad one."""
+        """
+        Return who calls, None without a key. Raises AuthenticationFailed for a bad one, and
+        CapabilityTaken where the merchant's programs may not call (CAP-2).
+        """
         header = request.headers.get("Authorization", "")
         keyword, _blank, token = header.partition(" ")
         if not header:
@@ -67,6 +71,8 @@ class ApiKeyAuthentication(BaseAuthentication):
         own = key.merchant if key.kind == ApiKey.Kind.MERCHANT else None
         principal = Principal(key, own, frozenset(key.scopes))
         actor.become(principal.actor_name)
+        if own is not None:
+            capabilities.require(Capability.PROGRAMS, merchant_id=own.id)  # answers 403 itself
         return principal, key
 
     def authenticate_header(self, request: Request) -> str:

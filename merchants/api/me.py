@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,8 +15,9 @@ from foundation import clock
 from foundation.api.fields import BookQuery
 from merchants.api.authentication import Principal
 from merchants.api.view import BookView
-from merchants.models import ApiKey, Merchant, Scope
+from merchants.models import ApiKey, Capability, Merchant, Scope
 from merchants.selectors import bank_account as bank_accounts
+from merchants.selectors import capability as capabilities
 
 
 class KeyOutput(serializers.Serializer[ApiKey]):
@@ -34,6 +36,12 @@ class MerchantOutput(serializers.Serializer[Merchant]):
     merchant_no = serializers.CharField()
     name = serializers.CharField()
     status = serializers.ChoiceField(choices=Merchant.Status.choices)
+    may_not = serializers.SerializerMethodField(help_text=_("What it may not do at present."))
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(Capability.choices)))
+    def get_may_not(self, merchant: Merchant) -> list[str]:
+        """Return what the merchant may not do at present."""
+        return [one.capability.value for one in capabilities.taken(merchant_id=merchant.pk)]
 
 
 class PayeeOutput(serializers.Serializer[Any]):

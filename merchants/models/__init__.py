@@ -14,6 +14,7 @@ from merchants.models.application_party import (
     ApplicationSite,
 )
 from merchants.models.bank_account import BankAccount
+from merchants.models.capability import Capability, CapabilityStep
 from merchants.models.confirmation import Confirmation
 from merchants.models.custom_role import CustomRole
 from merchants.models.document import Document, DocumentPart
@@ -50,6 +51,8 @@ __all__ = [
     "ApplicationTransition",
     "ApplicationVersion",
     "BankAccount",
+    "Capability",
+    "CapabilityStep",
     "CarriedDocument",
     "Confirmation",
     "ContractType",

@@ -19,6 +19,7 @@ from foundation.portal.page import page
 from merchants.contract_modules import Module
 from merchants.models import Ability, Membership, Merchant
 from merchants.models.membership import abilities_left
+from merchants.selectors import capability as capabilities
 from merchants.selectors import contract as contracts
 from merchants.selectors import membership as memberships
 from merchants.selectors import merchant_state as states
@@ -71,6 +72,11 @@ class Member:
     def notice(self) -> states.Notice | None:
         """What the merchant is told about its state while it is not active (MST-5)."""
         return states.notice(self.merchant)
+
+    @property
+    def taken(self) -> list[capabilities.Standing]:
+        """What the merchant may not do at present, and why (CAP-4)."""
+        return capabilities.taken(merchant_id=self.merchant.id)
 
 
 class MemberRequest(HttpRequest):

@@ -16,7 +16,9 @@ from foundation import canonical, registries
 from foundation.models import User
 from foundation.money import Money
 from merchants.models import Ability, VerificationRequest, VerificationToken
+from merchants.models.capability import OF_OPERATION
 from merchants.models.verification import TOKEN_LIFETIME
+from merchants.selectors import capability as capabilities
 from merchants.services import membership as memberships
 from merchants.services import verification_rule as rules
 
@@ -50,9 +52,11 @@ def give(*, request: VerificationRequest, at: datetime) -> str:
     """
     Give the one token of a request whose factors are all proved; the database asks for each proof.
 
-    Raises: RequestClosed when there is one already, or the matrix asks for more by now.
-    Rule:   VER-2.
+    Raises: RequestClosed when there is one already, or the matrix asks for more by now; Forbidden
+            when the person may not do it any more, or the merchant may not.
+    Rule:   VER-2, CAP-2.
     """
+    require_able(merchant_id=request.merchant_id, user=request.user, operation=request.operation)
     amount = Money(request.amount_minor, request.currency)
     needed = rules.needed(operation=request.operation, amount=amount)
     if not set(needed.factors) <= set(request.factors):
@@ -131,10 +135,15 @@ def consume(
 
 
 def require_able(*, merchant_id: int, user: User, operation: str) -> None:
-    """Raise Forbidden unless the person's role with the merchant includes the operation, now."""
+    """
+    Raise Forbidden unless the person's role with the merchant includes the operation, and the
+    merchant may do it, now. Rule: VER-2, CAP-2.
+    """
     declared = registries.verified_operations.get(operation)
     abilities = tuple(Ability(one) for one in declared.abilities)
     memberships.require(merchant_id=merchant_id, user=user, ability=abilities)
+    if operation in OF_OPERATION:
+        capabilities.require(OF_OPERATION[operation], merchant_id=merchant_id)
 
 
 def payee_of(words: str, content: Any) -> str:

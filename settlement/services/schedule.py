@@ -12,7 +12,9 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from config.errors import Malformed
-from foundation import actor, sql
+from foundation import actor, clock, sql
+from merchants.models import Capability
+from merchants.selectors import capability as capabilities
 from settlement.models import Schedule
 from settlement.models.schedule import DEFAULT_CODE, SAME_DAY
 from settlement.selectors import schedule as schedules
@@ -63,6 +65,22 @@ def on_new_merchants(
     )
 
 
+def on_capability(*, event: str, merchant_ids: Sequence[int], payload: Mapping[str, Any]) -> None:
+    """
+    Settle a merchant from which the same day was taken T1, from the day on which that was decided,
+    and on every later day for which the same day was agreed. Rule: SCH-8, CAP-3.
+    """
+    if event != "merchants.capability" or Capability.SAME_DAY not in payload["taken"]:
+        return
+    today = clock.business_date(payload["at"])
+    for merchant_id in merchant_ids:
+        later = Schedule.objects.filter(merchant_id=merchant_id, effective_from__gt=today)
+        days = {today, *later.values_list("effective_from", flat=True)}
+        for day in sorted(days):
+            if schedules.in_force(merchant_id=merchant_id, day=day) in SAME_DAY:
+                change(merchant_id=merchant_id, code=DEFAULT_CODE, effective_from=day)
+
+
 def change(
     *,
     merchant_id: int,
@@ -76,12 +94,15 @@ def change(
 
     Dates that are computed already stay as they are. `surcharge_percent` is per hundred of what is
     advanced, `surcharge_fixed_minor` in minor units of the currency settled; only T0 and D0 may
-    have them. Raises ScheduleRefused. Rule: SCH-1, SCH-7 (docs/rules/schedules.md).
+    have them. Raises ScheduleRefused, CapabilityTaken.
+    Rule: SCH-1, SCH-7, SCH-8 (docs/rules/schedules.md).
     """
     if not schedules.is_code(code):
         raise ScheduleRefused(_("%(code)s is no schedule.") % {"code": code}, code=code)
     if code not in SAME_DAY and (surcharge_percent or surcharge_fixed_minor):
         raise ScheduleRefused(_("Only T0 and D0 have a surcharge."), code=code)
+    if code in SAME_DAY:
+        capabilities.require(Capability.SAME_DAY, merchant_id=merchant_id)
     if not 0 <= surcharge_percent <= 100 or surcharge_fixed_minor < 0:
         raise ScheduleRefused(_("The surcharge is out of range."), code=code)
     by = actor.current()

@@ -21,7 +21,8 @@ from foundation.retry import retried
 from foundation.verification import VerifiedOperation
 from ledger.services import account as accounts
 from ledger.services import hold as holds
-from merchants.models import Ability, ApiKey, BankAccount, Scope
+from merchants.models import Ability, ApiKey, BankAccount, Capability, Scope
+from merchants.selectors import capability as capabilities
 from merchants.services import membership as memberships
 from merchants.services import verification_token as tokens
 from settlement.models import Item, PayoutAttempt, StandingInstruction, Withdrawal
@@ -143,9 +144,9 @@ def request(
 
     The same order number with the same content returns the withdrawal there is.
     Raises: OrderNumberMalformed, AmountRefused, OrderNumberReused, MerchantNotActive, PayeeRefused,
-            AuthorityRefused, TokenRefused, ItemNotPosted, InsufficientAvailableBalance. Nothing is
-            stored then.
-    Rule:   WD-1 to WD-6 (docs/rules/withdrawals.md).
+            CapabilityTaken, AuthorityRefused, TokenRefused, ItemNotPosted,
+            InsufficientAvailableBalance. Nothing is stored then.
+    Rule:   WD-1 to WD-6 (docs/rules/withdrawals.md), CAP-2.
     """
     if not _ORDER_NO.fullmatch(order_no):
         raise OrderNumberMalformed(_("The order number is malformed."), field="order_no")
@@ -257,6 +258,10 @@ def _proved(
     merchant_id: int, amount: Money, account: BankAccount, authority: Authority, at: datetime
 ) -> tuple[str, str, User | None]:
     """Return kind, reference and person of a good authority. Rule: WD-2."""
+    automatic = isinstance(authority, ByInstruction)
+    capabilities.require(
+        Capability.AUTOMATIC if automatic else Capability.WITHDRAW, merchant_id=merchant_id
+    )
     match authority:
         case TokenAuthority(user, token):
             memberships.require(merchant_id=merchant_id, user=user, ability=Ability.WITHDRAW)

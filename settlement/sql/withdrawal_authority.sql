@@ -46,6 +46,11 @@ BEGIN
     RAISE EXCEPTION 'settlement.not_payable: bank account % cannot be used now',
       NEW.bank_account_id USING ERRCODE = 'restrict_violation';
   END IF;
+  IF public.merchants_capability_taken(NEW.merchant_id,
+      CASE NEW.authority WHEN 'STANDING_INSTRUCTION' THEN 'automatic' ELSE 'withdraw' END) THEN
+    RAISE EXCEPTION 'settlement.not_payable: merchant % may not withdraw', NEW.merchant_id
+      USING ERRCODE = 'restrict_violation';
+  END IF;
   good := CASE NEW.authority
     WHEN 'TOKEN' THEN EXISTS (
       SELECT FROM public.merchants_verification_token t

@@ -39,6 +39,7 @@ PAGES = {
     "admin:merchants_agent_edit": "merchants.propose_agent",
     "admin:merchants_agent_parents": "merchants.propose_agent",
     "admin:merchants_agent_propose": "merchants.propose_agent",
+    "admin:merchants_capability": "merchants.propose_merchantstate",
     "admin:merchants_merchant_move": "merchants.propose_merchantstate",
     "admin:merchants_verificationrule_propose": "merchants.change_verificationrule",
     "admin:settlement_closing": "merchants.propose_merchantstate",

@@ -84,12 +84,12 @@ class TestHome:
 
     def test_asks_as_often_for_many_days_as_for_one(self, reader, django_assert_num_queries):
         settled.payment(reader.merchant.id, 1_00, MONDAY)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             reader.get(f"/portal/{reader.merchant.id}/")
         for day in range(20):
             settled.payment(reader.merchant.id, 1_00, MONDAY + timedelta(days=day))
 
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             reader.get(f"/portal/{reader.merchant.id}/")
 
 

@@ -355,10 +355,10 @@ class TestPages:
 
     def test_list_asks_as_often_for_many_as_for_one(self, reader, shop, django_assert_num_queries):
         payout.request(shop.account, 1_00)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             reader.get(f"/portal/{shop.merchant.id}/withdrawals/")
         for _ in range(5):
             payout.request(shop.account, 1_00)
 
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             reader.get(f"/portal/{shop.merchant.id}/withdrawals/")
