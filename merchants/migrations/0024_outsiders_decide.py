@@ -5,8 +5,8 @@ from django.db import migrations
 from foundation import sql
 
 UNDO = """
-DROP TRIGGER decision_by_outsider ON public.foundation_approval_decision;
-DROP FUNCTION public.merchants_decision_by_outsider();
+DROP TRIGGER IF EXISTS decision_by_outsider ON public.foundation_approval_decision;
+DROP FUNCTION IF EXISTS public.merchants_decision_by_outsider();
 """
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from foundation import canonical
 from foundation.models import User
-from foundation.models.user import mailbox
+from foundation.models.user import Mailbox, mailbox
 from foundation.selectors.house import house_id as house_id
 from merchants.models import (
     Application,
@@ -72,12 +72,16 @@ def is_contact(application: Application, persons: Iterable[UUID]) -> bool:
     Return whether the application names a mailbox of one of these persons, under any of his
     accounts: he would be invited, or be told, as one of the merchant's own.
     """
-    mine = ApplicationContact.objects.filter(
-        merchant_id=application.merchant_id, application=application
-    )
-    named = {mailbox(email) for email in mine.values_list("email", flat=True)}
-    theirs = User.objects.filter(person_id__in=list(persons)).values_list("email", flat=True)
-    return not named.isdisjoint({mailbox(email) for email in theirs} - {""})
+    named = persons_of_contacts(application.merchant_id, application.id)
+    return not named.isdisjoint(map(str, persons))
+
+
+def persons_of_contacts(book: int, application_id: int) -> frozenset[str]:
+    """Return the ids of the persons whose mailbox an application names, under any account."""
+    contacts = ApplicationContact.objects.filter(merchant_id=book, application_id=application_id)
+    named = {mailbox(email) for email in contacts.values_list("email", flat=True)} - {""}
+    found = User.objects.alias(mailbox=Mailbox("email")).filter(mailbox__in=named)
+    return frozenset(map(str, found.values_list("person_id", flat=True)))
 
 
 def _parts(application: Application) -> Whole:

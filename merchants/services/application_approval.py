@@ -136,9 +136,15 @@ def _page(approval: Approval) -> str:
 
 
 def _insiders(approval: Approval) -> frozenset[str]:
-    """Return who acts for the merchant; the proposal itself lies in the house's book (AP-12)."""
-    found = Merchant.objects.filter(merchant_no=approval.after["merchant_no"])
-    return memberships.insiders(found.values_list("id", flat=True))
+    """
+    Return whom the application names as a contact, and who acts for the merchant that it changes;
+    the proposal itself lies in the house's book (AP-12, APP-21).
+    """
+    contacts = applications.persons_of_contacts(
+        approval.merchant_id, approval.after["application_id"]
+    )
+    found = Merchant.objects.filter(merchant_no=approval.after.get("merchant_no"))
+    return contacts | memberships.insiders(found.values_list("id", flat=True))
 
 
 ACTIONS: Final = (
@@ -150,6 +156,7 @@ ACTIONS: Final = (
         permission="merchants.approve_application",
         title=gettext_lazy("New merchant"),
         risk=Risk.HIGH,
+        gains=_insiders,
         page=_page,
         says=changes.says,
     ),

@@ -51,6 +51,15 @@ class TestTheState:
                 person.id, person.person_id, application.id,
             )  # fmt: skip
 
+    def test_is_reviewed_by_nobody_that_it_names_as_a_contact(self, maker):
+        application = factory.submitted(maker)
+        person, other = UserFactory(email="Chen.Li+staff@example.com"), UserFactory()
+        reviewer = ", first_reviewer_id = '{0.id}', first_reviewer_person_id = '{0.person_id}'"
+
+        with refused("approval_insider"):
+            step(application, "FIRST_REVIEW", reviewer.format(person))
+        step(application, "FIRST_REVIEW", reviewer.format(other))
+
     def test_begins_as_a_draft(self, maker):
         application = factory.draft(maker)
 

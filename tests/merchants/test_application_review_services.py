@@ -218,7 +218,7 @@ class TestApproval:
     def test_is_not_by_who_is_a_contact_of_the_applicant(self, maker, reviewer):
         approval = proposed(in_review(maker, reviewer), reviewer)
 
-        with pytest.raises(HadAHand):
+        with pytest.raises(approvals.CheckerGains):
             decide(approval, somebody(email=factory.CONTACT["email"]))
 
         approval.refresh_from_db()

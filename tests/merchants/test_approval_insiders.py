@@ -1,5 +1,8 @@
 """Who acts for a merchant decides on nothing about it: not through a program's key either."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, transaction
@@ -55,6 +58,23 @@ def decide(approval: Approval, checker: User, *, yes: bool = True) -> Approval:
         seen_sha256=approval.content_sha256,
         at=AT,
     )
+
+
+def written(approval: Approval, checker: User) -> None:
+    """Write a decision with SQL, past every check in Python."""
+    sql.execute(
+        "INSERT INTO foundation_approval_decision (merchant_id, approval_id, checker_id,"
+        " checker_person_id, maker_person_id, approves, reason, content_sha256, decided_at,"
+        " actor, request_id) VALUES (%s, %s, %s, %s, %s, true, '', %s, %s, '', '')",
+        [approval.merchant_id, approval.id, checker.pk, checker.person_id,
+         approval.maker_person_id, approval.content_sha256, AT],
+    )  # fmt: skip
+
+
+@contextmanager
+def refused_by_database() -> Iterator[None]:
+    with pytest.raises(IntegrityError, match="approval_insider"), transaction.atomic():
+        yield
 
 
 class TestWhoActsForTheMerchant:
@@ -127,16 +147,31 @@ class TestWhoActsForTheMerchant:
     def test_is_refused_by_the_database_too(self):
         merchant = MerchantFactory()
         _own, staff = both(merchant)
-        approval = proposal(merchant)
 
-        with pytest.raises(IntegrityError, match="approval_insider"), transaction.atomic():
-            sql.execute(
-                "INSERT INTO foundation_approval_decision (merchant_id, approval_id, checker_id,"
-                " checker_person_id, maker_person_id, approves, reason, content_sha256, decided_at,"
-                " actor, request_id) VALUES (%s, %s, %s, %s, %s, true, '', %s, %s, '', '')",
-                [merchant.id, approval.id, staff.pk, staff.person_id, approval.maker_person_id,
-                 approval.content_sha256, AT],
-            )  # fmt: skip
+        with refused_by_database():
+            written(proposal(merchant), staff)
+
+    def test_is_refused_by_the_database_of_a_list_too(self):
+        merchant, other = MerchantFactory(), MerchantFactory()
+        _own, staff = both(merchant)
+        approval = make.propose(states.FREEZE, other.merchant_no, merchant.merchant_no)
+
+        with refused_by_database():
+            written(approval, staff)
+
+    def test_or_is_invited_is_refused_by_the_database_too(self):
+        merchant = MerchantFactory()
+        staff = UserFactory(is_staff=True, is_superuser=True, email="bo@example.com")
+        approval = proposal(merchant)
+        invitation = invitations.invite(
+            merchant_id=merchant.id, email="Bo+shop@example.com", name="Bo", role="OWNER",
+            invited_by=None, at=AT,
+        )  # fmt: skip
+
+        with refused_by_database():
+            written(approval, staff)
+        invitations.withdraw(merchant_id=merchant.id, invitation_id=invitation.id, by=staff, at=AT)
+        written(approval, staff)
 
     def test_cannot_be_made_somebody_else_to_be_forgotten(self):
         merchant = MerchantFactory()
