@@ -312,7 +312,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
 }
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "foundation.timetable:Timetable"
 
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Our handlers write to stderr: turned into a logger, it would swallow what they write.

@@ -48,8 +48,9 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- An account of staff is made as approved: its name, address and language, and of a person that is
--- new, or the one the proposal named. It keeps its name, stays of staff and is never deleted; one
--- person may switch it off, and take the right to everything away.
+-- new, or the one the proposal named. It keeps its name and address (by which a person is known to
+-- be one of a merchant's), stays of staff and is never deleted; one person may switch it off, and
+-- take the right to everything away.
 CREATE OR REPLACE FUNCTION public.foundation_staff_account_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -76,8 +77,9 @@ BEGIN
     END IF;
     RETURN NEW;
   END IF;
-  IF (NEW.id, NEW.username, NEW.is_staff) IS DISTINCT FROM (OLD.id, OLD.username, OLD.is_staff) THEN
-    RAISE EXCEPTION 'staff_account_fixed: account % keeps its name and kind', OLD.username
+  IF (NEW.id, NEW.username, NEW.email, NEW.is_staff)
+       IS DISTINCT FROM (OLD.id, OLD.username, OLD.email, OLD.is_staff) THEN
+    RAISE EXCEPTION 'staff_account_fixed: account % keeps its name, address and kind', OLD.username
       USING ERRCODE = 'restrict_violation';
   END IF;
   IF (NEW.is_superuser AND NOT OLD.is_superuser) OR (NEW.is_active AND NOT OLD.is_active
@@ -95,8 +97,8 @@ EXECUTE FUNCTION public.foundation_staff_account_guard();
 CREATE OR REPLACE TRIGGER staff_account_changed BEFORE UPDATE ON public.foundation_user
 FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM OLD.id
   OR (OLD.is_staff OR OLD.is_superuser OR NEW.is_staff OR NEW.is_superuser)
-    AND (NEW.username, NEW.is_staff, NEW.is_superuser, NEW.is_active)
-      IS DISTINCT FROM (OLD.username, OLD.is_staff, OLD.is_superuser, OLD.is_active))
+    AND (NEW.username, NEW.email, NEW.is_staff, NEW.is_superuser, NEW.is_active)
+      IS DISTINCT FROM (OLD.username, OLD.email, OLD.is_staff, OLD.is_superuser, OLD.is_active))
 EXECUTE FUNCTION public.foundation_staff_account_guard();
 -- A merchant's person neither: keys are proved at the end of a transaction, so the same account
 -- could come back as another person's, who acted for nobody (AP-12).

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from celery import current_app
+import pytest
+from celery import current_app, schedules
 from django.conf import settings
+from django_celery_beat.models import PeriodicTask
+
+from foundation import clock
+from foundation.timetable import Timetable
 
 
 class TestBeat:
@@ -29,3 +34,33 @@ class TestBeat:
         assert all(
             "expires" in entry["options"] for entry in settings.CELERY_BEAT_SCHEDULE.values()
         )
+
+
+@pytest.mark.django_db
+class TestTheTimetable:
+    def orders(self) -> dict[str, tuple[str, object, int]]:
+        lines = Timetable(app=current_app._get_current_object(), lazy=True).all_as_schedule()
+        return {
+            name: (one.task, one.schedule, one.options["expires"]) for name, one in lines.items()
+        }
+
+    def test_is_the_code_whatever_stands_in_its_tables(self) -> None:
+        said = {
+            name: (entry["task"], schedule, entry["options"]["expires"])
+            for name, entry in settings.CELERY_BEAT_SCHEDULE.items()
+            if (schedule := schedules.maybe_schedule(entry["schedule"]))
+        }
+        assert self.orders() == said
+
+        PeriodicTask.objects.filter(name="relay the outbox").delete()
+        PeriodicTask.objects.update(
+            task="settlement.settle_due", enabled=False, args="no JSON", one_off=True,
+            last_run_at=clock.now() + timedelta(days=900), queue="elsewhere",
+        )  # fmt: skip
+        every = PeriodicTask.objects.exclude(interval=None)[0].interval
+        PeriodicTask.objects.create(name="mine", task="settlement.settle_due", interval=every)
+
+        assert self.orders() == said
+        lines = Timetable(app=current_app._get_current_object(), lazy=True).all_as_schedule()
+        assert all(line.last_run_at <= clock.now() for line in lines.values())
+        assert not any("queue" in line.options for line in lines.values())

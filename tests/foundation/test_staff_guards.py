@@ -209,9 +209,9 @@ class TestTheProduct:
             "staff_account_not_approved",
             lambda: User.objects.filter(pk=gus.pk).update(is_active=True),
         )
-        refused(
-            "staff_account_fixed", lambda: User.objects.filter(pk=gus.pk).update(username="ann2")
-        )
+        rows = User.objects.filter(pk=gus.pk)
+        refused("staff_account_fixed", lambda: rows.update(username="ann2"))
+        refused("staff_account_fixed", lambda: rows.update(email="ann2@example.com"))
         refused(
             "staff_account_fixed", lambda: User.objects.filter(pk=gus.pk).update(is_staff=False)
         )
