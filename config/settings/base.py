@@ -187,6 +187,7 @@ UNFOLD: dict[str, Any] = {
         ]
     },
     "STYLES": [lambda request: static("admin_door/admin.css")],
+    "SCRIPTS": [lambda request: static("both_doors/focus.js")],
     "SIDEBAR": {"navigation": "foundation.admin.menu.navigation"},
     "COLORS": {
         "primary": {

@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
+from unfold.widgets import BASE_INPUT_CLASSES
 
 from foundation import roles
 from foundation.admin.theme import AdminSite
@@ -39,7 +40,14 @@ View = Callable[..., HttpResponseBase]
 
 
 class StaffSignInForm(GuessedOneByOne, AdminAuthenticationForm):
-    """User name and password of staff."""
+    """User name and password of staff, in boxes that can be seen."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for (
+            field
+        ) in self.fields.values():  # the theme takes every border off, and gives it by class
+            field.widget.attrs["class"] = " ".join(BASE_INPUT_CLASSES)
 
 
 class SignInView(LoginView):

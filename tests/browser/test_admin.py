@@ -42,7 +42,10 @@ def boss(cloned_db: str, tmp_path: Path) -> User:
 def sign_in(watched: Watched, server: str) -> None:
     page = watched.page
     page.goto(f"{server}/admin/")
-    page.fill("[name=username]", "boss")
+    page.wait_for_function("document.activeElement.name === 'username'")
+    page.keyboard.type("boss")
+    border = "getComputedStyle(document.querySelector('[name=password]')).borderTopWidth"
+    assert page.evaluate(border) == "1px"  # what is to be filled in can be seen
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
