@@ -145,6 +145,13 @@ class Money:
         )
         return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else f"{sign}{digits}"
 
+    @property
+    def grouped(self) -> str:
+        """As people read it in both languages, digits in threes: `-1,234.50 CNY`."""
+        sign = "-" if self.minor < 0 else ""
+        whole, dot, part = self.major.removeprefix("-").partition(".")
+        return f"{sign}{int(whole):,}{dot}{part} {self.currency}"
+
     def __str__(self) -> str:
         return f"{self.major} {self.currency}"
 

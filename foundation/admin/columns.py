@@ -20,9 +20,7 @@ Text = str | Promise
 
 def grouped(money: Money) -> str:
     """Return an amount as people read it: digits in threes in both languages, currency behind."""
-    sign = "-" if money.minor < 0 else ""
-    whole, dot, part = Money(abs(money.minor), money.currency).major.partition(".")
-    return f"{sign}{int(whole):,}{dot}{part} {money.currency}"
+    return money.grouped
 
 
 def money(column: str, label: Text, *, currency: str = "currency") -> Column:

@@ -131,7 +131,7 @@ class ConfirmationAdmin(KeysetAdmin):
     def act(self, row: Confirmation) -> str:
         """Name the operation, the amount and the payee, masked."""
         operation, amount, payee = selectors.act_of(row.verification)
-        parts = [operation, str(amount) if amount else "", payee]
+        parts = [operation, amount.grouped if amount else "", payee]
         return " · ".join(part for part in parts if part)
 
     def title(self, row: Confirmation) -> str:

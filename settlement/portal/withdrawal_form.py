@@ -182,7 +182,7 @@ def _confirm(request: MemberRequest, form: WithdrawalForm) -> HttpResponseBase:
             form.add_error(
                 None,
                 _("The available balance is no longer enough: %(available)s can be used now.")
-                % {"available": str(free.available)},
+                % {"available": free.available.grouped},
             )
         except DomainError as refusal:
             form.add_error(None, str(refusal))
@@ -242,7 +242,7 @@ def _within_balance(form: WithdrawalForm) -> bool:
         form.add_error(
             "amount",
             _("At most %(largest)s can be withdrawn now, after the fee.")
-            % {"largest": str(free.largest)},
+            % {"largest": free.largest.grouped},
         )
         return False
     return True

@@ -123,3 +123,13 @@ class TestSums:
     def test_shows_cents_below_zero(self):
         assert str(Money(-25, "CNY")) == "-0.25 CNY"
         assert str(Money(-25, "JPY")) == "-25 JPY"
+
+    @pytest.mark.parametrize(
+        ("minor", "currency", "text"),
+        [
+            (71238_23, "CNY", "71,238.23 CNY"), (-1234567_00, "CNY", "-1,234,567.00 CNY"),
+            (-25, "CNY", "-0.25 CNY"), (1000, "JPY", "1,000 JPY"), (99, "CNY", "0.99 CNY"),
+        ],
+    )  # fmt: skip
+    def test_is_read_in_groups_of_three(self, minor, currency, text):
+        assert Money(minor, currency).grouped == text
