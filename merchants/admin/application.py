@@ -15,7 +15,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import content_disposition_header
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 
@@ -175,7 +174,7 @@ def context(
                            args=[twin.other.pk]))
             for twin in twins.twins(of)
         ],
-        "steps_taken": application.transitions.select_related("user").order_by("sequence"),
+        **_way(application),
         "decided": _decided(application),
         "evidence": application.evidence.first(),
         "grade": selectors.grade(application),
@@ -195,6 +194,12 @@ def context(
         "had_a_hand": user.has_perm(RIGHT) and user.person_id in application.makers,
         "own": application.first_reviewer_person_id == user.person_id,
     }  # fmt: skip
+
+
+def _way(application: Application) -> dict[str, Any]:
+    """Return every step with who took it; of the last one, where it stands now and why."""
+    steps = list(application.transitions.select_related("user__person").order_by("sequence"))
+    return {"steps_taken": steps, "last_step": steps[-1] if steps else None}
 
 
 def _agent(application: Application) -> dict[str, Any]:
@@ -226,14 +231,14 @@ def _decided(application: Application) -> Any:
         action__in=[reviews.APPROVE, CHANGE],
         subject=f"application:{application.number}",
     )
-    return found.prefetch_related("decisions__checker").order_by("-id")[:10]
+    return found.prefetch_related("decisions__checker__person").order_by("-id")[:10]
 
 
 def _sections(
     of: Whole, typed: Mapping[str, str]
 ) -> list[tuple[str, list[tuple[str, list[Value]]]]]:
     """Return every section as (title, groups of (heading, values))."""
-    said = selectors.comments(of.application)
+    said = selectors.comments(of.application, every=True)  # what was asked for, and its answer
     since = _changed_since(of)
     open_change = of.application.state != Application.State.APPROVED
     was = {one.path: one.before for one in changes.changes(of)} if open_change else {}
@@ -243,42 +248,27 @@ def _sections(
         now = typed.get(path, "")
         return Value(path, label, str(text), differs, was.get(path), said.get(path, ()), now)
 
-    form = fields.profile_form(of, None)
+    form, row = fields.profile_form(of, None), of.application
     found = [
-        (str(title), [("", [value(n, str(form[n].label), _read(of, n)) for n in names])])
-        for _name, title, names in fields.sections(of.application)
+        (
+            str(title),
+            [("", [value(n, str(form[n].label), fields.shown(row, n)) for n in names])],
+        )
+        for _name, title, names in fields.sections(row)
     ]
     for part, (title, kind) in fields.ROWS.items():
         rows = getattr(of, part)
         labels = {name: str(field.label) for name, field in kind().fields.items()}
         groups = [
             (
-                str(row.line_no),
-                [value(f"{part}.{row.line_no}.{n}", label, _shown(row, n))
+                str(line.line_no),
+                [value(f"{part}.{line.line_no}.{n}", label, fields.shown(line, n))
                  for n, label in labels.items()],
             )
-            for row in rows
+            for line in rows
         ]  # fmt: skip
         found.append((str(title), groups))
     return found
-
-
-def _read(of: Whole, name: str) -> str:
-    if name == "products":
-        return ", ".join(selectors.product_names(of.application))
-    return _shown(of.application, name)
-
-
-def _shown(row: Any, name: str) -> str:
-    """Return a field as people read it: a choice by its label, a secret number masked."""
-    masked = fields.SECRET.get(name)
-    if masked:
-        return str(getattr(row, masked))
-    display = getattr(row, f"get_{name}_display", None)
-    value = display() if display else getattr(row, name)
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    return "" if value is None else str(value)
 
 
 def _changed_since(of: Whole) -> set[str]:
@@ -290,14 +280,16 @@ def _changed_since(of: Whole) -> set[str]:
     return {path for path, value in new.items() if old.get(path) != value}
 
 
-def _papers(of: Whole, typed: Mapping[str, str]) -> list[tuple[Document, str]]:
+def _papers(of: Whole, typed: Mapping[str, str]) -> list[tuple[Document, str, Any]]:
     """
     Return the papers kind by kind, what was sent in last behind what was there before; beside each
-    what the reviewer wrote just now.
+    what the reviewer wrote just now, and what was said of its kind.
     """
     order = Document.Kind.values
     papers = sorted(of.documents, key=lambda paper: (order.index(paper.kind), paper.id))
-    return [(paper, typed.get(f"documents.{paper.kind}", "")) for paper in papers]
+    said = selectors.comments(of.application, every=True)
+    paths = [(paper, f"documents.{paper.kind}") for paper in papers]
+    return [(paper, typed.get(path, ""), said.get(path, ())) for paper, path in paths]
 
 
 def _papers_since(application: Application) -> set[str]:

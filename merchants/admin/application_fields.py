@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -129,7 +130,7 @@ class ProfileForm(forms.Form):
         )
         staff = User.objects.filter(is_staff=True, is_active=True).select_related("person")
         names = [
-            (str(user.pk), f"{user.person.name} ({user.username})")  # namesakes are told apart
+            (str(user.pk), staff_name(user))
             for user in staff.order_by("person__name", "username")[:500]
         ]
         self.fields["agent_no"] = agent_choice.field(_label(Application, "agent_no"))
@@ -142,6 +143,14 @@ class _RowForm(forms.Form):
     def empty(self) -> bool:
         """Return whether the line is left out."""
         return not str(self.data.get(self.add_prefix("name"), "")).strip()
+
+    def typed(self) -> bool:
+        """Return whether anything was entered in the line besides its choices."""
+        return any(
+            str(self.data.get(self.add_prefix(name), "")).strip()
+            for name, field in self.fields.items()
+            if not isinstance(field, forms.ChoiceField)
+        )
 
 
 class OwnerForm(_RowForm):
@@ -233,16 +242,18 @@ def row_forms(of: Whole, part: str, data: Mapping[str, Any] | None) -> list[_Row
     kind = ROWS[part][1]
     rows = {row.line_no: row for row in getattr(of, part)}
     last = max(rows, default=0)
+    posted: set[int] = set()
     if data is not None:
-        posted = [n for n in range(1, MAX_ROWS + 1) if f"{part}-{n}-name" in data]
-        last = max(posted, default=0)
+        posted = {n for n in range(1, MAX_ROWS + 1) if f"{part}-{n}-name" in data}
+        last = max(last, *posted, 0)  # somebody else may have added lines meanwhile
     else:
         last = min(last + 1, MAX_ROWS)
     found = []
     for line in range(1, last + 1):
         row = rows.get(line)
         initial = {} if row is None else _initial(row, kind().fields)
-        form = kind(data, initial=initial, prefix=f"{part}-{line}")
+        given = data if line in posted else None
+        form = kind(given, initial=initial, prefix=f"{part}-{line}")
         if row is not None:
             _hint(form, row)
         found.append(form)
@@ -256,6 +267,26 @@ def values(form: forms.Form) -> dict[str, Any]:
     if "industry" in found:
         found["industry_id"] = found.pop("industry") or None
     return found
+
+
+def shown(row: Any, name: str) -> str:
+    """Return a field as people read it: a choice by its label, a secret number masked."""
+    if name in SECRET:
+        return str(getattr(row, SECRET[name]))
+    if name == "products":
+        return ", ".join(applications.product_names(row))
+    display = getattr(row, f"get_{name}_display", None)
+    value = display() if display else getattr(row, name)
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, User):
+        return staff_name(value)
+    return "" if value is None else str(value)
+
+
+def staff_name(user: User) -> str:
+    """Return a colleague's name, with the account's: namesakes are told apart."""
+    return f"{user.person.name} ({user.username})"
 
 
 def _initial(row: Any, names: Iterable[str]) -> dict[str, Any]:

@@ -36,13 +36,17 @@ Problems = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A field as the page shows it, with what the reviewer said and what is wrong with it."""
+    """
+    A field as the page shows it, with what the reviewer said and what is wrong with it; `stored` is
+    what another one saved there while this form was open.
+    """
 
     path: str
     bound: forms.BoundField
     problem: str = ""
     comments: Sequence[ApplicationComment] = ()
     due: str = ""
+    stored: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,9 @@ class Page:
     of: Whole
     data: Mapping[str, Any] | None = None
     problems: Problems = field(default_factory=dict)
+    stale: bool = False  # somebody saved it after the form that was posted had been opened
+    due: Problems = field(default_factory=dict)
+    said: Mapping[str, Sequence[ApplicationComment]] = field(default_factory=dict)
 
 
 @require_POST
@@ -122,6 +129,8 @@ def _post(request: HttpRequest, application: Application) -> HttpResponse:
             )
         if "submit" in request.POST and not problems:
             return _submit(request, application, at)
+    except applications.ChangedMeanwhile as refusal:
+        return _stale(request, application, refusal)
     except DomainError as refusal:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(request.path)
@@ -139,6 +148,16 @@ def _post(request: HttpRequest, application: Application) -> HttpResponse:
         return answer
     messages.success(request, _("Saved."))
     return HttpResponseRedirect(request.path)
+
+
+def _stale(request: HttpRequest, application: Application, refusal: DomainError) -> HttpResponse:
+    """Show what was typed once more, beside what somebody else stored meanwhile."""
+    kept = _("What you typed stands below, not saved yet; saving keeps it. Choose files again.")
+    messages.error(request, f"{refusal} {kept}")
+    shown = Page(selectors.whole(_find(application.id)), request.POST, stale=True)
+    answer = _show(request, shown)
+    answer.status_code = 409
+    return answer
 
 
 def _give_up(request: HttpRequest, application: Application, at: Any) -> HttpResponse:
@@ -187,8 +206,12 @@ def _save(request: HttpRequest, application: Application, *, whole: bool) -> Pro
     rows: dict[str, list[dict[str, Any]]] = {}
     for part in fields.ROWS:
         rows[part] = []
+        there = {row.line_no for row in getattr(of, part)}
         for number, line in enumerate(fields.row_forms(of, part, request.POST), 1):
-            if not line.empty():
+            if line.empty():
+                if number not in there and line.typed():
+                    problems[f"{part}.{number}.name"] = _("Without a name the line is not saved.")
+            else:
                 rows[part].append({**fields.values(line), "line_no": number})
                 problems |= {
                     f"{part}.{number}.{name}": _said(errors) for name, errors in line.errors.items()
@@ -250,52 +273,82 @@ def _said(errors: Any) -> str:
     return " ".join(str(error) for error in errors)
 
 
+def _one(shown: Page, path: str, bound: forms.BoundField, row: Any) -> Shown:
+    """Return a field with all that is said about it; what is wrong is read out with it, too."""
+    problem, due = shown.problems.get(path, ""), shown.due.get(path, "")
+    if problem or due:
+        said = {"aria-invalid": "true", "aria-describedby": f"said-{path}"}
+        bound.field.widget.attrs.update(said)
+    return Shown(path, bound, problem, shown.said.get(path, ()), due, _stored(shown, bound, row))
+
+
+def _stored(shown: Page, bound: forms.BoundField, row: Any) -> str | None:
+    """Return what a field holds now, where something else was typed on an older form."""
+    if not shown.stale or row is None or not bound.form.is_bound:
+        return None
+    if bound.name in fields.SECRET:
+        differs = bool(bound.data)  # an empty one keeps what is there
+    else:
+        differs = bound.field.has_changed(bound.initial, bound.data)
+    return fields.shown(row, bound.name) if differs else None
+
+
+def _sections(shown: Page) -> list[tuple[str, Any, list[Shown]]]:
+    form = fields.profile_form(shown.of, shown.data)
+    row = shown.of.application
+    return [
+        (name, title, [_one(shown, inner, form[inner], row) for inner in names])
+        for name, title, names in fields.sections(row)
+    ]
+
+
+def _parts(shown: Page) -> list[tuple[str, Any, list[tuple[int, list[Shown]]], Any]]:
+    """Return owners, contacts and sites, line by line."""
+    found = []
+    for part, (title, _form) in fields.ROWS.items():
+        rows = {row.line_no: row for row in getattr(shown.of, part)}
+        lines = [
+            (
+                number,
+                [
+                    _one(shown, f"{part}.{number}.{name}", line[name], rows.get(number))
+                    for name in line.fields
+                ],
+            )
+            for number, line in enumerate(fields.row_forms(shown.of, part, shown.data), 1)
+        ]
+        found.append((part, title, lines, shown.said.get(part, ())))
+    return found
+
+
+def _papers(shown: Page) -> list[Papers]:
+    return [
+        Papers(
+            path,
+            str(kind.label),
+            [d for d in shown.of.documents if d.kind == kind],
+            shown.problems.get(path, ""),
+            shown.said.get(path, ()),
+            shown.due.get(path, ""),
+        )
+        for kind, path in ((kind, f"documents.{kind}") for kind in Document.Kind)
+    ]
+
+
 def _show(request: HttpRequest, shown: Page) -> HttpResponse:
     application = shown.of.application
     due = requirements.requirements(shown.of, today=clock.business_date(clock.now()))
-    beside = {one.path: one.title for one in due} if "due" in request.GET else {}
-    said = selectors.comments(application) if application.version_no else {}
-
-    def one(path: str, bound: forms.BoundField) -> Shown:
-        return Shown(
-            path, bound, shown.problems.get(path, ""), said.get(path, ()), beside.get(path, "")
-        )
-
-    profile = fields.profile_form(shown.of, shown.data)
-    sections = [
-        (name, title, [one(inner, profile[inner]) for inner in names])
-        for name, title, names in fields.sections(application)
-    ]
-    parts = [
-        (
-            part,
-            title,
-            [
-                (number, [one(f"{part}.{number}.{name}", line[name]) for name in line.fields])
-                for number, line in enumerate(fields.row_forms(shown.of, part, shown.data), 1)
-            ],
-            [c for path, found in said.items() if path == part for c in found],
-        )
-        for part, (title, _form) in fields.ROWS.items()
-    ]
-    papers = [
-        Papers(
-            f"documents.{kind}",
-            str(kind.label),
-            [d for d in shown.of.documents if d.kind == kind],
-            shown.problems.get(f"documents.{kind}", ""),
-            said.get(f"documents.{kind}", ()),
-            beside.get(f"documents.{kind}", ""),
-        )
-        for kind in Document.Kind
-    ]
+    if "due" in request.GET:
+        shown.due = {one.path: one.title for one in due}
+    if application.version_no:
+        shown.said = selectors.comments(application)
     context = {
         **admin.site.each_context(request),
         "title": _("Application %(number)s") % {"number": application.number},
         "application": application,
-        "sections": sections,
-        "parts": parts,
-        "papers": papers,
+        "sections": _sections(shown),
+        "parts": _parts(shown),
+        "papers": _papers(shown),
         "carried": carried_over(shown.of),
         "changes": changes.changes(shown.of),
         "due": due,

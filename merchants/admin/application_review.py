@@ -38,27 +38,29 @@ def review(request: HttpRequest, object_id: int) -> HttpResponse:
     }
     reason, at = request.POST.get("reason", "").replace("\0", "").strip(), clock.now()
     reviewer, decision = cast(User, request.user), request.POST.get("decision", "")
-    grade = request.POST.get("risk_grade", "")
+    grade, seen = request.POST.get("risk_grade", ""), request.POST.get("seen", "")
+    looked: dict[str, Any] = {
+        "application_id": object_id,
+        "reviewer": reviewer,
+        "at": at,
+        "seen": int(seen) if seen.isdecimal() and len(seen) < 10 else -1,
+    }
     try:
         if decision == "begin":
-            reviews.begin(application_id=object_id, reviewer=reviewer, at=at)
+            reviews.begin(**looked)
             told = _("You do the first review of this application.")
         elif decision == "return":
-            reviews.give_back(
-                application_id=object_id, reviewer=reviewer, comments=said, reason=reason, at=at
-            )
+            reviews.give_back(**looked, comments=said, reason=reason)
             told = _("Returned; who entered it sees your comments beside the fields.")
         elif decision == "refuse":
-            reviews.refuse(application_id=object_id, reviewer=reviewer, reason=reason, at=at)
+            reviews.refuse(**looked, reason=reason)
             told = _("Refused.")
         elif decision == "propose":
             _nothing_beside(said)
             reviews.propose(
-                application_id=object_id,
-                reviewer=reviewer,
+                **looked,
                 risk_grade=int(grade) if grade in {"1", "2", "3"} else RiskGrade.HIGH,
                 reason=reason,
-                at=at,
             )
             told = _("Passed and proposed; another person decides in the approvals.")
         else:
@@ -68,7 +70,10 @@ def review(request: HttpRequest, object_id: int) -> HttpResponse:
         row = Application.objects.filter(merchant_id=selectors.house_id(), pk=object_id).first()
         if row is None:
             raise Http404 from refusal
-        again = context(request, row, said) | {"reason": reason, "grade_typed": grade}
+        why = str(refusal) if isinstance(refusal, reviews.SayWhy) else ""
+        again = context(request, row, said) | {
+            "reason": reason, "grade_typed": grade, "why": why,
+        }  # fmt: skip
         return TemplateResponse(request, "admin/application.html", again, status=422)
     messages.success(request, told)
     return HttpResponseRedirect(reverse("admin:merchants_application_change", args=[object_id]))

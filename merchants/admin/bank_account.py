@@ -68,7 +68,10 @@ class BankAccountAdmin(Exchanged, KeysetAdmin):
         "approved_payee",
     )
     list_select_related = ("merchant",)
-    list_filter = (filters.merchant(),)
+    list_filter = (
+        filters.merchant(),
+        filters.states("status", _("status"), BankAccount.Status.choices),
+    )
     hidden = ("uuid",)
     steps = (
         Step(

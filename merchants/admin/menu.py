@@ -78,6 +78,7 @@ def _offer() -> None:
     registries.work_items.register("merchants.to_call", work_items.to_call)
     registries.work_items.register("merchants.to_review", work_items.to_review)
     registries.work_items.register("merchants.in_review", work_items.in_review)
+    registries.work_items.register("merchants.to_verify", work_items.to_verify)
     registries.work_items.register("merchants.to_complete", work_items.to_complete)
     registries.work_items.register("merchants.papers_over", paper.grace_over)
     registries.work_items.register("merchants.papers_ending", paper.ending_soon)

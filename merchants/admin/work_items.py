@@ -12,7 +12,7 @@ from foundation import clock
 from foundation.models import Approval, User
 from foundation.money import Money
 from foundation.registries import WorkItem
-from merchants.models import Application, Confirmation, Document
+from merchants.models import Application, BankAccount, Confirmation, Document
 from merchants.selectors.application import house_id
 from merchants.services import confirmation as confirmations
 
@@ -51,6 +51,22 @@ def to_complete(user: User) -> Iterable[WorkItem]:
         ),
     ):
         yield from _queue(title, rows, "RETURNED", "change_application")
+
+
+def to_verify(user: User) -> Iterable[WorkItem]:
+    """Bank accounts that two persons have not verified yet: nothing can be paid to them."""
+    found = BankAccount.objects.filter(status=BankAccount.Status.UNVERIFIED).aggregate(
+        many=Count("id"), oldest=Min("created_at")
+    )
+    if found["many"]:
+        yield WorkItem(
+            title=_("Bank accounts are not verified yet: nothing is paid to them"),
+            count=found["many"],
+            oldest_at=found["oldest"],
+            at_stake=(),
+            url=reverse("admin:merchants_bankaccount_changelist") + "?status=UNVERIFIED",
+            permission="merchants.change_bankaccount",
+        )
 
 
 def to_call(user: User) -> Iterable[WorkItem]:

@@ -227,15 +227,17 @@ def needs_filing(application: Application) -> bool:
     return ProductGate.objects.filter(code__in=application.products, needs_filing=True).exists()
 
 
-def comments(application: Application) -> Mapping[str, list[ApplicationComment]]:
-    """Return what the reviewer says about the latest version, by field."""
+def comments(
+    application: Application, *, every: bool = False
+) -> Mapping[str, list[ApplicationComment]]:
+    """Return what reviewers say, by field: about the latest version, or about `every` one."""
     found: dict[str, list[ApplicationComment]] = {}
     rows = ApplicationComment.objects.filter(
-        merchant_id=application.merchant_id,
-        application=application,
-        version_no=application.version_no,
+        merchant_id=application.merchant_id, application=application
     )
-    for comment in rows.select_related("author").order_by("id"):
+    if not every:
+        rows = rows.filter(version_no=application.version_no)
+    for comment in rows.select_related("author__person").order_by("id"):
         found.setdefault(comment.field, []).append(comment)
     return found
 

@@ -234,12 +234,13 @@ def _account(of: Whole) -> Iterator[Requirement]:
 def _owners(owners: object, today: date) -> Iterator[Requirement]:
     rows = list(owners)  # type: ignore[call-overload]
     by_line = {owner.line_no: owner for owner in rows}
-    direct = sum((o.share_percent or Decimal(0) for o in rows if o.through_no is None), Decimal(0))
+    named = [owner.share_percent or Decimal(0) for owner in rows if owner.through_no is None]
+    direct = sum(named, Decimal(0))
     if direct <= 100 - BENEFICIAL_PERCENT:
         yield _missing(
             "owners",
             _("The owners named hold %(share)s %%; one with %(least)s %% or more may be missing.")
-            % {"share": direct.normalize() if direct else 0, "least": BENEFICIAL_PERCENT},
+            % {"share": _percent(direct), "least": BENEFICIAL_PERCENT},
         )
     if sum(owner.legal_representative for owner in rows) != 1:
         yield _missing("owners", _("Mark one person as the legal representative."))
@@ -255,12 +256,7 @@ def _owner(
     if owner.kind == Owner.Kind.COMPANY:
         if owner.identity_hash is None:
             yield _missing(f"{path}.identity_no", _("Give the company's registration number."))
-        if matters and not any(row.through_no == owner.line_no for row in rows):
-            yield _missing(
-                path,
-                _("%(company)s holds %(least)s %% or more: name its owners too.")
-                % {"company": owner.name, "least": BENEFICIAL_PERCENT},
-            )
+        yield from _behind(owner, by_line, rows)
         return
     if owner.identity_hash is None and (matters or owner.legal_representative):
         yield _missing(f"{path}.identity_no", _("Give the identity number."))
@@ -284,6 +280,32 @@ def _owner(
         _("The identity document has expired."),
         _("The identity document expires soon; ask for the new one."),
     )
+
+
+def _behind(company: Owner, by_line: dict[int, Owner], rows: list[Owner]) -> Iterator[Requirement]:
+    """Ask for the owners of a company while one of them may hold 25 % of the applicant unnamed."""
+    theirs = [row.share_percent or Decimal(0) for row in rows if row.through_no == company.line_no]
+    unnamed = effective_share(company, by_line) * (100 - sum(theirs)) / 100
+    if unnamed < BENEFICIAL_PERCENT:
+        return
+    path, said = f"owners.{company.line_no}.name", {"company": company.name}
+    if theirs:
+        yield _missing(
+            path,
+            _("%(company)s: owners not named yet hold %(share)s %% of the applicant; name them.")
+            % {**said, "share": _percent(unnamed)},
+        )
+    else:
+        yield _missing(
+            path,
+            _("%(company)s holds %(least)s %% or more: name its owners too.")
+            % {**said, "least": BENEFICIAL_PERCENT},
+        )
+
+
+def _percent(share: Decimal) -> str:
+    """Return a share as people write it: 60, 37.5."""
+    return f"{share.quantize(Decimal('0.01')).normalize():f}"
 
 
 def _unborn(owner: Owner, today: date) -> bool:

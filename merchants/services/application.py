@@ -40,6 +40,12 @@ class ChangedMeanwhile(DomainError):
 
     code = "application_changed_meanwhile"
 
+    def __init__(self, application: Application) -> None:
+        super().__init__(
+            _("Application %(number)s was saved meanwhile, by somebody else or in another window.")
+            % {"number": application.number}
+        )
+
 
 class Incomplete(DomainError):
     """Something is due before the application can be submitted; `due` says what."""
@@ -128,10 +134,7 @@ def save(
         actor.stamp_transaction()
         application = _open(application_id)
         if application.revision != revision:
-            raise ChangedMeanwhile(
-                _("Somebody else saved application %(number)s meanwhile; open it again.")
-                % {"number": application.number}
-            )
+            raise ChangedMeanwhile(application)
         if application.kind != Application.Kind.OPENING:
             profile = {n: v for n, v in profile.items() if n not in applications.OWN_FLOW}
         good, problems = application_check.profile(
@@ -169,10 +172,7 @@ def submit(*, application_id: int, revision: int, maker: User, at: datetime) -> 
         actor.stamp_transaction()
         application = _open(application_id)
         if application.revision != revision:
-            raise ChangedMeanwhile(
-                _("Somebody else saved application %(number)s meanwhile; open it again.")
-                % {"number": application.number}
-            )
+            raise ChangedMeanwhile(application)
         require_complete(application, at)
         application.makers = _with(application.makers, maker)
         frozen = canonical.encode(applications.content(applications.whole(application)))

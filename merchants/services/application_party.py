@@ -27,12 +27,12 @@ _OWNER: Final = (
 
 def save_owners(application: Application, rows: Sequence[Mapping[str, Any]]) -> Problems:
     """
-    Make the owners equal to the rows; return what is wrong, by field. Rule: APP-7
+    Make the owners equal to the rows; return what is wrong, by field. A share or a company above
+    that cannot be is left empty, everything else of its line is kept. Rule: APP-1, APP-7
     (docs/rules/applications.md).
     """
     problems = _tree_problems(rows)
-    if problems:
-        return problems
+    rows = [_without(row, problems) for row in rows]
     there = {owner.line_no: owner for owner in _mine(ApplicationOwner, application)}
     for row in rows:
         owner = there.pop(row["line_no"], None) or ApplicationOwner(
@@ -110,6 +110,16 @@ def _secret(row: Any, prefix: str, field: str, number: str) -> None:
         setattr(row, field, number)
         setattr(row, f"{prefix}_hash", crypto.lookup_hash(number))
         setattr(row, f"{prefix}_masked", crypto.mask(number))
+
+
+def _without(row: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    """Return a row without the share that is wrong, or that is of a company which is wrong."""
+    path, kept = f"owners.{row['line_no']}", dict(row)
+    if f"{path}.through_no" in problems:
+        kept |= {"through_no": None, "share_percent": None}
+    elif f"{path}.share_percent" in problems:
+        kept["share_percent"] = None
+    return kept
 
 
 def _tree_problems(rows: Sequence[Mapping[str, Any]]) -> Problems:

@@ -1,4 +1,8 @@
-"""The first review of an application: begin, say what is missing, refuse, or propose to approve."""
+"""
+The first review of an application: begin, say what is missing, refuse, or propose to approve.
+
+Each is about what the reviewer looked at: `seen` is the last step on his screen (APP-22).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,13 @@ from merchants.models import Application, ApplicationComment, RiskGrade
 from merchants.selectors import application as applications
 from merchants.services import application_change
 from merchants.services.application import latest_version, require_complete
-from merchants.services.application_step import IllegalStep, lock, move, require_no_hand
+from merchants.services.application_step import (
+    IllegalStep,
+    lock,
+    move,
+    require_no_hand,
+    require_seen,
+)
 
 APPROVE: Final = "merchants.application_approve"
 COMPLETE_WITHIN: Final = timedelta(days=14)
@@ -32,15 +42,18 @@ class SayWhy(Malformed):
     code = "say_why"
 
 
-def begin(*, application_id: int, reviewer: User, at: datetime) -> Application:
+def begin(
+    *, application_id: int, reviewer: User, at: datetime, seen: int | None = None
+) -> Application:
     """
     Take a submitted application into the first review.
 
-    Raises: NotFound, IllegalStep, HadAHand. Rule: APP-2, APP-5 (docs/rules/applications.md).
+    Raises: NotFound, MovedOn, IllegalStep, HadAHand.
+    Rule:   APP-2, APP-5 (docs/rules/applications.md).
     """
     with transaction.atomic(durable=True):
         actor.stamp_transaction()
-        application = lock(application_id)
+        application = _looked_at(application_id, seen)
         require_no_hand(application, reviewer.person_id)
         move(
             application,
@@ -61,12 +74,13 @@ def give_back(
     comments: Mapping[str, str],
     reason: str,
     at: datetime,
+    seen: int | None = None,
 ) -> Application:
     """
     Return an application for completion, with a comment for each field that needs one; it is due
     in 14 days.
 
-    Raises: NotFound, IllegalStep, HadAHand; SayWhy without any comment or reason.
+    Raises: NotFound, MovedOn, IllegalStep, HadAHand; SayWhy without any comment or reason.
     Rule:   APP-9.
     """
     said = {path: text.strip() for path, text in comments.items() if text.strip()}
@@ -76,7 +90,7 @@ def give_back(
         raise SayWhy(_("At most %(most)s characters.") % {"most": MAX_COMMENT})
     with transaction.atomic(durable=True):
         actor.stamp_transaction()
-        application = lock(application_id)
+        application = _looked_at(application_id, seen)
         require_no_hand(application, reviewer.person_id)
         _require_no_proposal(application)
         ApplicationComment.objects.bulk_create(
@@ -103,17 +117,24 @@ def give_back(
     return application
 
 
-def refuse(*, application_id: int, reviewer: User, reason: str, at: datetime) -> Application:
+def refuse(
+    *,
+    application_id: int,
+    reviewer: User,
+    reason: str,
+    at: datetime,
+    seen: int | None = None,
+) -> Application:
     """
     Refuse an application for good, from the first review or after it was returned.
 
-    Raises: NotFound, IllegalStep, HadAHand; SayWhy without a reason. Rule: APP-9.
+    Raises: NotFound, MovedOn, IllegalStep, HadAHand; SayWhy without a reason. Rule: APP-9.
     """
     if not reason.strip():
         raise SayWhy(_("Please say why."))
     with transaction.atomic(durable=True):
         actor.stamp_transaction()
-        application = lock(application_id)
+        application = _looked_at(application_id, seen)
         require_no_hand(application, reviewer.person_id)
         _require_no_proposal(application)
         move(application, Application.State.REJECTED, by=reviewer, at=at, reason=reason.strip())
@@ -122,20 +143,26 @@ def refuse(*, application_id: int, reviewer: User, reason: str, at: datetime) ->
 
 
 def propose(
-    *, application_id: int, reviewer: User, risk_grade: int, reason: str, at: datetime
+    *,
+    application_id: int,
+    reviewer: User,
+    risk_grade: int,
+    reason: str,
+    at: datetime,
+    seen: int | None = None,
 ) -> Approval:
     """
     Pass the first review: propose to approve exactly the version that was submitted, at this risk
     grade. Another person, who had no hand in it either, decides within 14 days.
 
-    Raises: NotFound, IllegalStep, HadAHand, AlreadyProposed, TakesNoChange; Incomplete when
-            something is due (a licence that expired meanwhile, a product that this risk grade
-            closes).
+    Raises: NotFound, MovedOn, IllegalStep, HadAHand, AlreadyProposed, TakesNoChange; Incomplete
+            when something is due (a licence that expired meanwhile, a product that this risk
+            grade closes).
     Rule:   APP-5, APP-8, APP-10, APP-17.
     """
     with transaction.atomic(durable=True):
         actor.stamp_transaction()
-        application = lock(application_id)
+        application = _looked_at(application_id, seen)
         require_no_hand(application, reviewer.person_id)
         if (
             application.state != Application.State.FIRST_REVIEW
@@ -155,6 +182,14 @@ def propose(
         application.save(update_fields=["risk_grade", "approval"])
         _record(application, "application.propose", reason)
     return approval
+
+
+def _looked_at(application_id: int, seen: int | None) -> Application:
+    """Return the application, locked; `seen` is the last step that who decides has seen."""
+    application = lock(application_id)
+    if seen is not None:
+        require_seen(application, seen)
+    return application
 
 
 def _proposal(application: Application, *, maker: User, reason: str, at: datetime) -> Approval:

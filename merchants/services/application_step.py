@@ -23,6 +23,12 @@ class IllegalStep(DomainError):
     code = "application_illegal_step"
 
 
+class MovedOn(DomainError):
+    """The application took a step since who decides had looked at it."""
+
+    code = "application_moved_on"
+
+
 class HadAHand(Forbidden):
     """Who had a hand in the content of an application does not review it."""
 
@@ -70,6 +76,20 @@ def lock(application_id: int) -> Application:
     if application is None:
         raise NotFound(_("There is no such application."))
     return application
+
+
+def require_seen(application: Application, seen: int) -> None:
+    """
+    Raise MovedOn unless the last step of a locked application is the one that who decides has seen:
+    nobody refuses what somebody else has just returned, or passes a version he never read. Rule:
+    APP-22.
+    """
+    if application.sequence != seen:
+        state = Application.State(application.state)
+        raise MovedOn(
+            _("Application %(number)s moved on meanwhile: it is %(state)s. Look at it once more.")
+            % {"number": application.number, "state": state.label}
+        )
 
 
 def require_no_hand(application: Application, *persons: UUID) -> None:

@@ -270,11 +270,18 @@ def _fresh(stale: WithdrawalForm) -> WithdrawalForm:
     return form
 
 
+def _looked_at(member: Member) -> list[BankAccount]:
+    """Return the accounts that we still verify: who waits should know for what."""
+    theirs = bank_accounts.of_merchant(merchant_id=member.merchant_id)
+    return [account for account in theirs if account.status == BankAccount.Status.UNVERIFIED]
+
+
 def _show_form(request: MemberRequest, form: WithdrawalForm) -> HttpResponseBase:
     currencies = sorted({account.currency for account in form.accounts.values()})
     context = {
         "form": form,
         "cooling": bank_accounts.cooling(merchant_id=form.member.merchant_id, at=clock.now()),
+        "looked_at": [] if form.accounts else _looked_at(form.member),
         "free": [_free(form.member, currency) for currency in currencies],
         "password_known": known_passwords.is_set(
             merchant_id=form.member.merchant_id, user=form.member.user

@@ -154,7 +154,11 @@ def entered(operator: Desk, tmp_path: Path) -> Application:
     operator.seen("1-empty")
     operator.page.fill("[name=profile-registration_no]", "911100006000373410")
     operator.page.fill("[name=profile-name]", "x")
+    signed_out_and_in(operator)
     operator.press("[name=save]")
+    operator.page.wait_for_function(  # the focus is on what is wrong
+        "document.activeElement.name === 'profile-registration_no'"
+    )
     assert operator.page.locator("[id='at-registration_no'] .problem").count() == 1
     operator.fits()
     fill(operator, tmp_path)
@@ -164,6 +168,24 @@ def entered(operator: Desk, tmp_path: Path) -> Application:
     application.refresh_from_db()
     assert application.state == "SUBMITTED", operator.page.inner_text("#content-main, main")
     return application
+
+
+def signed_out_and_in(operator: Desk) -> None:
+    """A session that ends while the form is open takes nothing of it along."""
+    page = operator.page
+    page.context.clear_cookies(name="sessionid")
+    page.click("[name=save]")
+    page.wait_for_selector("[data-signed-out]", state="visible")
+    operator.seen("1-signed-out")
+    assert page.input_value("[name=profile-name]") == "x"
+    with page.context.expect_page() as opened:
+        page.keyboard.press("Enter")  # the link has the focus
+    other = opened.value
+    other.fill("[name=username]", "operator")
+    other.fill("[name=password]", PASSWORD)
+    other.keyboard.press("Enter")
+    other.wait_for_url("**/admin/")
+    other.close()
 
 
 def returned_and_completed(operator: Desk, reviewer: Desk, application: Application) -> None:

@@ -13,13 +13,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from foundation.models import User
+from merchants.admin import work_items
 from merchants.admin.application import COLOURS
-from merchants.models import Application, ApplicationOwner, Document
+from merchants.models import Application, ApplicationContact, ApplicationOwner, Document
 from merchants.services import application as applications
 from merchants.services import application_review as reviews
 from tests.factories import application as factory
 from tests.factories.application import AT, picture
 from tests.factories.foundation import UserFactory
+from tests.factories.merchants import BankAccountFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -108,12 +110,37 @@ class TestTheForm:
         client = door(operator)
         client.post(form_of(draft), posted(draft, profile__name="Tea"))
 
-        old = {"revision": "0", "profile-name": "Coffee"}
-        text = client.post(form_of(draft), old, follow=True).content.decode()
+        old = {"revision": "0", "profile-name": "Coffee", "contacts-1-name": "Ann"}
+        answer = client.post(form_of(draft), old)
 
-        assert "Somebody else saved application" in text
+        text = answer.content.decode()
+        assert (answer.status_code, "was saved meanwhile" in text) == (409, True)
         draft.refresh_from_db()
         assert draft.name == "Tea"
+        # Nothing typed is lost: it stands there still, beside what is stored, and can be saved.
+        assert 'value="Coffee"' in text
+        assert 'value="Ann"' in text
+        assert 'stored meanwhile: <span translate="no">Tea</span>' in text
+        client.post(form_of(draft), old | {"revision": "1"})
+        draft.refresh_from_db()
+        assert draft.name == "Coffee"
+
+    def test_drops_no_line_in_silence(self, operator, draft):
+        client = door(operator)
+        nameless = posted(draft, contacts__1__name="", contacts__1__phone="13800138000")
+
+        text = client.post(form_of(draft), nameless).content.decode()
+
+        assert "Without a name the line is not saved." in text
+        assert 'value="13800138000"' in text
+        # An empty line is none, and the name taken off takes the line away.
+        draft.refresh_from_db()
+        kept = posted(draft, contacts__1__name="Ann", contacts__1__phone="13800138000")
+        assert client.post(form_of(draft), kept | {"contacts-2-role": "OWNER"}).status_code == 302
+        draft.refresh_from_db()
+        gone = posted(draft, contacts__1__name="", contacts__1__phone="13800138000")
+        assert client.post(form_of(draft), gone).status_code == 302
+        assert not ApplicationContact.objects.exists()
 
     @pytest.mark.parametrize("revision", ["", "x", "9" * 50, "-1"])
     def test_survives_nonsense(self, operator, draft, revision):
@@ -122,7 +149,7 @@ class TestTheForm:
             "profile-products": ["x"], "owners-1-name": "\0", "owners-1-through_no": "x",
         }  # fmt: skip
 
-        assert door(operator).post(form_of(draft), sent).status_code in (200, 302)
+        assert door(operator).post(form_of(draft), sent).status_code == 409
 
     def test_submits_what_is_whole_and_else_says_what_is_due(self, operator):
         client, whole = door(operator), factory.draft(operator)
@@ -146,6 +173,12 @@ class TestTheForm:
             assert client.get(page_of(draft)).status_code == 200
         assert door(somebody("operator")).get(reverse("admin:application_form", args=[10**9])) \
             .status_code == 404  # fmt: skip
+
+
+def seen(application: Application, **more: str) -> dict[str, str]:
+    """Return what the page of a review sends of the step that it shows."""
+    application.refresh_from_db()
+    return {"seen": str(application.sequence), **more}
 
 
 def _typed(application: Application) -> dict[str, Any]:
@@ -185,8 +218,8 @@ class TestTheReview:
     def test_loses_no_comment_when_it_is_not_to_be_passed(self, operator):
         application, client = factory.submitted(operator), door(somebody("reviewer"))
         address = reverse("admin:application_review", args=[application.pk])
-        client.post(address, {"decision": "begin"})
-        written = {
+        client.post(address, seen(application, decision="begin"))
+        written = seen(application) | {
             "comment-address": "which floor?",
             "comment-documents.LICENCE": "too dark",
             "reason": "two things",
@@ -212,8 +245,11 @@ class TestTheReview:
         )
         client = door(somebody("reviewer"))
         address = reverse("admin:application_review", args=[application.pk])
-        client.post(address, {"decision": "begin"})
-        boxes = {"comment-documents.LICENCE": ["too dark", ""], "reason": "one thing"}
+        client.post(address, seen(application, decision="begin"))
+        boxes = seen(application) | {
+            "comment-documents.LICENCE": ["too dark", ""],
+            "reason": "one thing",
+        }
 
         assert client.post(address, boxes | {"decision": "propose"}).status_code == 422
         client.post(address, boxes | {"decision": "return"})
@@ -221,6 +257,42 @@ class TestTheReview:
         application.refresh_from_db()
         assert application.state == "RETURNED"
         assert application.comments.get().text == "too dark"
+
+    def test_decides_about_nothing_but_what_was_looked_at(self, operator):
+        application, first = factory.submitted(operator), door(somebody("reviewer"))
+        second = door(somebody("reviewer"))
+        address = reverse("admin:application_review", args=[application.pk])
+        first.post(address, seen(application, decision="begin"))
+        both = seen(application)
+        first.post(address, both | {"decision": "return", "comment-address": "which floor?"})
+
+        late = {"decision": "refuse", "reason": "looks false", "comment-name": "a doubt"}
+        answer = second.post(address, both | late)
+
+        text = answer.content.decode()
+        assert (answer.status_code, "moved on meanwhile" in text) == (422, True)
+        assert "a doubt" in text
+        assert 'value="looks false"' in text
+        application.refresh_from_db()
+        assert application.state == "RETURNED"
+        assert second.post(address, late).status_code == 422  # without the step it saw, too
+
+    def test_shows_what_was_asked_for_beside_the_answer(self, operator):
+        application, client = factory.submitted(operator), door(somebody("reviewer"))
+        address = reverse("admin:application_review", args=[application.pk])
+        asked = {"comment-address": "which floor?", "comment-documents.LICENCE": "too dark"}
+        client.post(address, seen(application, decision="begin"))
+        client.post(address, seen(application, decision="return", reason="two things") | asked)
+        assert "two things" in client.get(page_of(application)).content.decode()
+        application.refresh_from_db()
+        applications.submit(
+            application_id=application.pk, revision=application.revision, maker=operator, at=AT
+        )
+
+        text = client.get(page_of(application)).content.decode()
+
+        for said in asked.values():
+            assert f'<p class="said former">{said} <small>' in text
 
     def test_names_what_is_shared_with_others(self, operator):
         first, second = factory.submitted(operator), factory.draft(operator)
@@ -280,3 +352,16 @@ class TestComments:
         assert 'data-comment="address"' in text
         assert "which street?" in text
         assert "really all?" in text
+
+
+def test_the_overview_names_accounts_that_nobody_has_verified():
+    boss = somebody("operator")
+    BankAccountFactory(status="VERIFIED", verified_at=AT)
+    assert list(work_items.to_verify(boss)) == []
+    waiting = BankAccountFactory(status="UNVERIFIED", approved_payee=False, verified_at=None)
+
+    (item,) = work_items.to_verify(boss)
+
+    assert item.count == 1
+    page = door(boss).get(item.url)
+    assert [row.pk for row in page.context["cl"].result_list] == [waiting.pk]

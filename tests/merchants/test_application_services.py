@@ -177,7 +177,8 @@ class TestOwners:
         owners = {owner.line_no: owner for owner in selectors.whole(application).owners}
 
         assert application_requirement.effective_share(owners[2], owners) == 30
-        assert due(application) == {"owners.2.source_of_funds"}
+        # Whoever owns the other half of the company holds 30 % of the applicant, too.
+        assert due(application) == {"owners.2.source_of_funds", "owners.1.name"}
 
     @pytest.mark.parametrize(
         ("second", "path"),
@@ -192,7 +193,27 @@ class TestOwners:
         rows = [factory.OWNER, factory.OWNER | {"line_no": 2} | second]
 
         assert list(save(application, maker, owners=rows).problems) == [path]
-        assert not ApplicationOwner.objects.exists()
+        first, wrong = ApplicationOwner.objects.order_by("line_no")
+        assert (first.share_percent, wrong.share_percent, wrong.through_no) == (100, None, None)
+        assert wrong.name == factory.OWNER["name"]  # what is right of the line is kept
+
+    @pytest.mark.parametrize(("named", "missing"), [("58.34", False), ("58.33", True)])
+    def test_are_known_to_a_quarter_behind_companies_too(self, maker, named, missing):
+        company = factory.OWNER | {
+            "kind": "COMPANY", "name": "湖畔控股", "share_percent": Decimal("60"),
+            "identity_kind": "REGISTRATION", "identity_no": REGISTRATION,
+            "legal_representative": False,
+        }  # fmt: skip
+        person = factory.OWNER | {"line_no": 2, "through_no": 1, "share_percent": Decimal(named)}
+        other = factory.OWNER | {
+            "line_no": 3, "share_percent": Decimal("40"), "legal_representative": False,
+        }  # fmt: skip
+
+        of = selectors.whole(factory.draft(maker, owners=[company, person, other]))
+
+        found = application_requirement.requirements(of, today=AT.date())
+        assert [one.path for one in found] == (["owners.1.name"] if missing else [])
+        assert all("25 %" in one.title and "湖畔控股" in one.title for one in found)
 
 
 class TestRequirements:

@@ -195,6 +195,20 @@ class TestAsk:
         assert answer.status_code == 200
         assert not Withdrawal.objects.exists()
 
+    def test_says_which_account_is_still_being_verified(self, reader, shop):
+        BankAccount.objects.filter(id=shop.account.id).update(
+            approved_payee=False, status="DISABLED"
+        )
+        BankAccountFactory(
+            merchant=shop.merchant, status="UNVERIFIED", approved_payee=False, verified_at=None,
+            bank_name="Lake Bank",
+        )  # fmt: skip
+
+        page = reader.get(f"/portal/{shop.merchant.id}/withdrawals/new").content.decode()
+
+        assert "We are verifying Lake Bank" in page
+        assert "please ask us" not in page
+
     @pytest.mark.parametrize("token", ["", "x", "WzFd:1:2"])
     def test_refuses_a_token_we_did_not_give_and_keeps_what_was_typed(self, reader, shop, token):
         answer = send(reader, shop, form_of(reader, shop), token=token)
