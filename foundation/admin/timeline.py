@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from foundation.admin.waiting import own_number
 from foundation.fields import EncryptedTextField
 from foundation.models import Fact
 from foundation.selectors import timeline
@@ -30,8 +31,7 @@ def thing_of(row: Model, subjects: Sequence[str]) -> Thing:
     else:
         book = row.pk if row._meta.label == "merchants.Merchant" else house_id()
     kind, _colon, _key = subjects[0].partition(":")
-    number = getattr(row, "number", None)
-    names = [str(row.pk), *([number] if type(number) is str else [])]
+    names = [str(row.pk), *own_number(row)]
     return Thing(row._meta.db_table, str(row.pk), int(book), kind, names, subjects)
 
 
