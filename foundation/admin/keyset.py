@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
 from django.core.paginator import Paginator
@@ -230,6 +231,7 @@ class KeysetAdmin(ReadOnlyAdmin):
     searches: tuple[Search, ...] = ()
     list_per_page = 50
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # each would count the whole table
     sortable_by = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
