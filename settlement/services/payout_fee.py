@@ -13,6 +13,8 @@ from django.db.models import F, Max, Q
 from foundation import actor
 from foundation.money import Money
 from foundation.services import audit
+from ledger.selectors import balance as balances
+from merchants.models import Merchant
 from merchants.services import house
 from settlement.models import PayoutFeeRule
 
@@ -29,10 +31,20 @@ def price(*, merchant_id: int, amount: Money, on: date) -> Price:
     """
     Return the fee of a withdrawal on a business date, on top of the amount.
 
-    Rule: WD-6 (docs/rules/withdrawals.md): the merchant's own rule, then the latest date.
+    Rule: WD-6 (docs/rules/withdrawals.md): the merchant's own rule, then the latest date; none for
+    what is left at the end.
     """
-    rule = rule_for(merchant_id=merchant_id, currency=amount.currency, on=on)
+    rule = _charged(merchant_id, amount.currency, on)
     return Price(fee_by(rule, amount), rule)
+
+
+def _charged(merchant_id: int, currency: str, on: date) -> PayoutFeeRule | None:
+    """Return the rule in force, none where all that a closing merchant has is less than its fee."""
+    rule = rule_for(merchant_id=merchant_id, currency=currency, on=on)
+    if rule is None or not Merchant.objects.filter(id=merchant_id, status="CLOSING").exists():
+        return rule
+    free = balances.free(merchant_id=merchant_id, kind="merchant_available", currency=currency)
+    return rule if _largest(rule, free).minor else None
 
 
 def rule_for(*, merchant_id: int, currency: str, on: date) -> PayoutFeeRule | None:
@@ -60,7 +72,10 @@ def fee_by(rule: PayoutFeeRule | None, amount: Money) -> Money:
 
 def largest_payable(*, merchant_id: int, total: Money, on: date) -> Money:
     """Return the largest amount that together with its fee fits into `total`; zero if none does."""
-    rule = rule_for(merchant_id=merchant_id, currency=total.currency, on=on)
+    return _largest(_charged(merchant_id, total.currency, on), total)
+
+
+def _largest(rule: PayoutFeeRule | None, total: Money) -> Money:
     low, high = 0, max(total.minor, 0)
     while low < high:  # amount + fee grows with the amount
         middle = (low + high + 1) // 2

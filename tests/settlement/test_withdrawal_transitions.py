@@ -20,6 +20,7 @@ from settlement.services import payout as payouts
 from settlement.services import payout_fee, withdrawal_review
 from settlement.services import withdrawal as withdrawals
 from settlement.services.transition import IllegalTransition, move_withdrawal
+from tests.factories import merchant_state
 from tests.factories import payout as make
 from tests.factories.approval import tier
 from tests.factories.foundation import UserFactory
@@ -211,6 +212,22 @@ class TestFee:
 
         assert amount.minor == 0 or cost(amount.minor) <= total
         assert cost(amount.minor + 1) > total
+
+    def test_is_none_for_what_a_closing_merchant_could_never_take_otherwise(self):
+        make.fee(1_00)
+        account, day = make.payee(1_00), date(2026, 3, 2)
+        of, all_of_it = {"merchant_id": account.merchant_id, "on": day}, Money(1_00, "CNY")
+        assert payout_fee.largest_payable(total=all_of_it, **of).minor == 0
+
+        merchant_state.stand(account.merchant_id, "CLOSING")
+
+        assert payout_fee.largest_payable(total=all_of_it, **of) == all_of_it
+        assert payout_fee.price(amount=all_of_it, **of).fee.minor == 0
+        make.request(account, 1_00, order_no="A-1")
+        rich = make.payee(1_01)
+        merchant_state.stand(rich.merchant_id, "CLOSING")
+        of["merchant_id"] = rich.merchant_id
+        assert payout_fee.price(amount=Money(1, "CNY"), **of).fee.minor == 1_00
 
 
 class TestRace:
