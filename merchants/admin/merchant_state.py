@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -43,12 +41,26 @@ MENU = [(PROPOSE, gettext_lazy("Freeze and restore"), "ac_unit", RIGHT)]
 MOST_BYTES: Final = 1024 * 1024
 _MOST_CHOSEN: Final = 200  # merchants chosen by their boxes; a page of the list has fewer
 _BETWEEN: Final = re.compile(r"[\r\n\t,;，；、]+")
+_HEADERS: Final = ("merchant_no", "merchant number", "商户号", "商户编号")
 _TITLES: Final = {
     states.FREEZE: gettext_lazy("Freeze"),
     states.RESTRICT: gettext_lazy("Restrict"),
     states.RESTORE: gettext_lazy("Restore to the former state"),
 }
 _NAMES: Final = (gettext_noop("list sha256"), gettext_noop("count"))  # fields of the proposals
+
+
+def _text(content: bytes) -> str:
+    """Return a list as text, in either of the encodings that spreadsheets write. Raises."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+        break
+    raise forms.ValidationError(_("The file is no CSV: save it as CSV, in UTF-8 or GB18030."))
 
 
 class Files(forms.FileInput):
@@ -75,7 +87,7 @@ class MoveForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("CSV file"),
         required=False,
-        help_text=gettext_lazy("The merchant number is the first column; UTF-8, at most 1 MiB."),
+        help_text=gettext_lazy("The merchant number is the first column; at most 1 MiB."),
         widget=forms.FileInput(attrs={"accept": ".csv,.txt"}),
     )
     reason = forms.CharField(
@@ -103,14 +115,9 @@ class MoveForm(forms.Form):
         content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise forms.ValidationError(_("The file is larger than 1 MiB."))
-        try:
-            rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise forms.ValidationError(_("The file is no CSV in UTF-8.")) from error
-        numbers = [row[0].strip() for row in rows if row]
-        if any("\0" in number for number in numbers):
-            raise forms.ValidationError(_("The file is no CSV in UTF-8."))
-        return numbers[1:] if numbers and numbers[0].lower() == "merchant_no" else numbers
+        numbers = [_BETWEEN.split(line)[0].strip('" ') for line in _text(content).splitlines()]
+        numbers = [number for number in numbers if number]
+        return numbers[1:] if numbers and numbers[0].lower() in _HEADERS else numbers
 
     def numbers(self) -> list[str]:
         """Return every number, typed and from the file."""

@@ -57,6 +57,24 @@ class TestTheList:
         assert set(Merchant.objects.values_list("status", flat=True)) == {"ACTIVE"}
 
     @pytest.mark.parametrize(
+        ("content", "encoding"),
+        [
+            ("商户号;名称\r\n{0};店\r\n{1};铺\r\n", "gb18030"),
+            ('"{0}","店, 一"\n"{1}"\n', "utf-8"),
+            ("merchant_no\t店\n{0}\t\n\n{1}\n", "utf-8-sig"),
+        ],
+    )
+    def test_is_read_as_spreadsheets_write_it(self, shops, content, encoding):
+        numbers = [shop.merchant_no for shop in shops[:2]]
+        file = SimpleUploadedFile("list.csv", content.format(*numbers).encode(encoding))
+
+        answer = door("operator").post(reverse(PROPOSE), SAID | {"file": file})
+
+        assert answer.status_code == 302
+        moves = Approval.objects.get(action=states.FREEZE).after["merchants"]
+        assert [line.split(" ")[0] for line in moves] == numbers
+
+    @pytest.mark.parametrize(
         ("sent", "field"),
         [
             ({"merchants": ""}, "merchants"),
