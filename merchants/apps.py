@@ -75,6 +75,7 @@ class MerchantsConfig(AppConfig):
             (_("API keys"), "portal:api_keys", Ability.MANAGE),
             (_("Confirmations"), "portal:confirmations", Ability.WITHDRAW),
             (_("Licences and papers"), "portal:papers", ""),
+            (_("Details"), "portal:details", ""),
         ):
             entry = registries.MenuEntry("portal", title, name, ability, group="house")
             registries.menu_entries.register(name, entry)
@@ -82,13 +83,19 @@ class MerchantsConfig(AppConfig):
     def _life(self) -> None:
         """React to what happens in a merchant's life."""
         from foundation import registries
-        from merchants.services import invitation, merchant_closing, merchant_emergency
+        from merchants.services import (
+            invitation,
+            merchant_closing,
+            merchant_emergency,
+            merchant_letter,
+        )
 
         stopped = merchant_emergency.ACTION
         registries.approval_actions.register(stopped.name, stopped)
         closed = merchant_closing.on_merchants_closed
         registries.lifecycle_listeners.register("merchants.invitation", invitation.invite_owner)
         registries.lifecycle_listeners.register("merchants.closing", closed)
+        registries.lifecycle_listeners.register("merchants.letter", merchant_letter.on_merchants)
 
     def _agents(self) -> None:
         """Let agents be proposed, decided on, brought in and taken out."""

@@ -44,7 +44,7 @@ OF_MONEY: Final = frozenset({Module.MONEY, Module.PAYOUT})
 # Every address of the portal and the API that is about one merchant, by its name, and the packages
 # and lists of the admin that its page links to. A door that stands here in no line is closed.
 DOORS: Final[Mapping[str, Module]] = {
-    **dict.fromkeys(("portal:home", "api:me"), Module.OVERVIEW),
+    **dict.fromkeys(("portal:home", "portal:details", "api:me"), Module.OVERVIEW),
     **dict.fromkeys(
         ("api:payments", "api:payment", "api:refunds", "api:refund", "admin:channels"),
         Module.PAYMENTS,

@@ -8,7 +8,13 @@ from foundation import clock
 from foundation.services import job as jobs
 from merchants.services import confirmation as confirmations
 from merchants.services import invitation as invitations
-from merchants.services import one_time_code, owner_notice, paper_letter, paper_watch
+from merchants.services import (
+    merchant_letter,
+    one_time_code,
+    owner_notice,
+    paper_letter,
+    paper_watch,
+)
 
 
 @shared_task(name="merchants.mail_invitation")
@@ -41,6 +47,20 @@ def tell_of_paper(*, merchant_id: int, notice_id: int, **_: object) -> None:
     paper_letter.send(
         merchant_id=merchant_id, notice_id=notice_id, on=clock.business_date(clock.now())
     )
+
+
+@shared_task(name="merchants.tell_of_move", time_limit=120, soft_time_limit=110)
+def tell_of_move(*, merchant_id: int, sequence: int, **_: object) -> None:
+    """Tell a merchant's owners that it was frozen, restricted, restored, or closes."""
+    merchant_letter.send_move(
+        merchant_id=merchant_id, sequence=sequence, on=clock.business_date(clock.now())
+    )
+
+
+@shared_task(name="merchants.tell_of_change", time_limit=120, soft_time_limit=110)
+def tell_of_change(*, merchant_id: int, application_id: int, **_: object) -> None:
+    """Tell a merchant's owners which of its details an approved change changed."""
+    merchant_letter.send_change(merchant_id=merchant_id, application_id=application_id)
 
 
 @shared_task(name="merchants.look_at_papers")

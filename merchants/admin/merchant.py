@@ -31,6 +31,7 @@ from merchants.selectors import agent as agents
 from merchants.selectors import application as applications
 from merchants.selectors import application_change as application_changes
 from merchants.selectors import contract as contracts
+from merchants.selectors import merchant_state as states
 
 MENU = [("merchants_merchant_changelist", _("Merchants"), "storefront", "merchants.view_merchant")]
 MENU += merchant_state.MENU
@@ -47,7 +48,7 @@ def _subjects(row: Merchant) -> list[str]:
     """Return what proposals call a merchant, and the change of it that is under way."""
     change = application_changes.open_change(row)
     about = [] if change is None else [f"application:{change.number}"]
-    return [*waiting.subjects_of(row), *about]
+    return [*waiting.subjects_of(row), *about, *states.named_in(row)]
 
 
 def _boxed(box: MerchantBox) -> columns.Column:

@@ -80,6 +80,27 @@ def stage(row: Paper) -> Any:
 stage.label = _COLOURS  # type: ignore[attr-defined]
 
 
+@admin.display(description=_("stage"))
+def stage_said(row: Paper) -> str:
+    """Show how near its end it is, on the page of the paper."""
+    found = stage(row)
+    return str(found[1]) if isinstance(found, tuple) else str(found)
+
+
+@admin.display(description=_("what to do"))
+def to_do(row: Paper) -> str:
+    """Say how it is renewed, and where."""
+    if row.superseded_by is not None or row.merchant.status not in papers.WATCHED:
+        return "–"
+    address = reverse("admin:merchants_merchant_change", args=[row.merchant_id])
+    said = (
+        gettext("Look at the merchant anew: Review again, on its page.")
+        if row.kind == Kind.REVIEW
+        else gettext("Enter the new paper and its last day: Change data, on the merchant's page.")
+    )
+    return format_html('<a class="cell-link" href="{}">{}</a>', address, said)
+
+
 @admin.display(description=_("about"))
 def about(row: Paper) -> str:
     """Show whose or which it is."""
@@ -116,8 +137,8 @@ class PaperAdmin(KeysetAdmin):
     list_select_related = ("merchant",)
     list_filter = (filters.merchant(), filters.states("kind", _("paper"), Kind.choices), EndsFilter)
     fields = (  # type: ignore[assignment]
-        "merchant", "kind", about, valid_until, stage, consequence, application, "taken_on",
-        warnings,
+        "merchant", "kind", about, valid_until, stage_said, consequence, to_do, application,
+        "taken_on", warnings,
     )  # fmt: skip
 
 

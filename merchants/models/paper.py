@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,6 +19,10 @@ from merchants.models.industry import RiskGrade
 LONG_TERM: Final = date(
     9999, 12, 31
 )  # 长期: no end. A day, for a NULL would pass every comparison.
+
+# The watch is no human being, so whoever decides on what it proposes is another person. The account
+# is never active: nobody signs in with it, and it holds no right.
+WATCHMAN: Final = uuid.UUID("6f1d4c1e-0000-4000-8000-706170657273")
 
 
 class Paper(Fact):

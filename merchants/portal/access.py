@@ -71,7 +71,7 @@ class Member:
     @property
     def notice(self) -> states.Notice | None:
         """What the merchant is told about its state while it is not active (MST-5)."""
-        return states.notice(self.merchant)
+        return states.notice(self.merchant, on=clock.business_date(clock.now()))
 
     @property
     def taken(self) -> list[capabilities.Standing]:

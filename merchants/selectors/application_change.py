@@ -99,6 +99,16 @@ def changed(of: Whole) -> frozenset[str]:
     return frozenset(names)
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What differs from what was in force, by the names alone, in the reader's language."""
+
+    of: Whole
+
+    def __str__(self) -> str:
+        return ", ".join(_named(name) for name in sorted(changed(self.of)))
+
+
 def changes(of: Whole) -> list[Change]:
     """
     Return every field that differs from what is in force, of lines that came or went each one.

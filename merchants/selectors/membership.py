@@ -72,3 +72,14 @@ def people_of(*, merchant_id: int) -> QuerySet[Membership]:
         .select_related("user", "custom_role")
         .order_by("-active", "user__first_name", "user__username")
     )
+
+
+def owners_to_write_to(*, merchant_id: int) -> QuerySet[Membership]:
+    """Return the active owners of a merchant who have an e-mail address."""
+    return (
+        Membership.objects.filter(
+            merchant_id=merchant_id, role=Membership.Role.OWNER, active=True, user__is_active=True
+        )
+        .exclude(user__email="")
+        .select_related("user")
+    )

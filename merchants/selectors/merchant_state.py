@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+
+from django.utils.translation import gettext as _
 
 from foundation import sql
-from merchants.models import Merchant, MerchantTransition
+from foundation.models import Approval
+from foundation.selectors.house import house_id
+from merchants.models import Merchant, MerchantTransition, Paper
+from merchants.models.paper import WATCHMAN
+from merchants.selectors import paper as papers
 
 # Locked in order of id, so that two lists with the same merchants wait for each other.
 _STANDING = """
@@ -68,7 +74,32 @@ def standing(*, merchant_nos: Sequence[str], lock: bool = False) -> list[Standin
     return [Standing(**row) for row in sql.rows(statement, {"numbers": list(merchant_nos)})]
 
 
-def notice(merchant: Merchant) -> Notice | None:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Why a merchant moved, as its people read it: what the watch over papers says, in theirs."""
+
+    move: MerchantTransition
+    on: date
+
+    @property
+    def reason(self) -> str:
+        """Return the reason; of the watch's own moves what is to be done, as things stand."""
+        by_watch = Approval.objects.filter(
+            merchant_id=self.move.approval_book, id=self.move.approval_id, maker_id=WATCHMAN
+        )
+        if not by_watch.exists():
+            return self.move.reason
+        if self.move.to_status != Merchant.Status.RESTRICTED:
+            return _("The papers that were over have been renewed.")
+        if Paper.objects.filter(papers.late(self.on), merchant_id=self.move.merchant_id).exists():
+            return _(
+                "A paper was not renewed in time. Hand in the new one: the restriction is lifted"
+                " then."
+            )
+        return _("The new paper is there; a person decides on lifting the restriction.")
+
+
+def notice(merchant: Merchant, *, on: date) -> Notice | None:
     """Return what a merchant is told about its state; None while it is active."""
     if merchant.status == Merchant.Status.ACTIVE:
         return None
@@ -79,5 +110,20 @@ def notice(merchant: Merchant) -> Notice | None:
         merchant.status,
         str(Merchant.Status(merchant.status).label),
         None if last is None else last.at,
-        "" if last is None else last.reason,
+        "" if last is None else Told(last, on).reason,
     )
+
+
+def named_in(merchant: Merchant) -> list[str]:
+    """
+    Return what the open proposals that name a merchant in a list of moves are called; they lie in
+    the house's book.
+    """
+    found = sql.rows(
+        "SELECT a.subject FROM foundation_approval a WHERE a.merchant_id = %(house)s"
+        " AND a.state = 'PROPOSED' AND a.subject LIKE 'merchants:%%' AND EXISTS ("
+        "  SELECT FROM jsonb_array_elements_text(a.after -> 'merchants') AS line"
+        "   WHERE starts_with(line, %(number)s))",
+        {"house": house_id(), "number": f"{merchant.merchant_no} "},
+    )
+    return [row["subject"] for row in found]

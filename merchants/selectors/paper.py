@@ -71,7 +71,12 @@ def _consequence(paper: Paper, stage: Stage | None) -> str:
             "If no new one is signed by %(day)s, it is decided whether the business ends. The money"
             " can be withdrawn as before."
         ) % words  # fmt: skip
-    if stage == Stage.OVER:
+    if stage == Stage.OVER and paper.merchant.status == Merchant.Status.RESTRICTED:
+        said = _(
+            "Withdrawals have stopped until the new one is there. Payments go on and are settled to"
+            " the balance."
+        )
+    elif stage == Stage.OVER:
         said = _(
             "It is proposed that withdrawals stop until the new one is there; a person decides."
             " Payments go on and are settled to the balance."
@@ -92,6 +97,7 @@ def standings(*, merchant_id: int, on: date, told: bool = False) -> list[Standin
     rows = Paper.objects.filter(merchant_id=merchant_id, superseded_by=None)
     if told:
         rows = rows.filter(kind__in=[kind for kind, rule in RULES.items() if rule.told])
+    rows = rows.select_related("merchant")
     return [_standing(paper, on) for paper in rows.order_by("valid_until", "id")]
 
 
@@ -103,6 +109,7 @@ def near(*, merchant_id: int, on: date) -> list[Standing]:
         kind__in=[kind for kind, rule in RULES.items() if rule.told],
         valid_until__lte=on + timedelta(days=WARN_DAYS),
     )
+    rows = rows.select_related("merchant")
     return [_standing(paper, on) for paper in rows.order_by("valid_until", "id")]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from foundation.services import mail, outbox
-from merchants.models import BankAccount, Membership
+from merchants.models import BankAccount
+from merchants.selectors import membership as memberships
 
 SEND: Final = "merchants.tell_owners"
 EVENTS: Final = ("requested", "approved", "refused", "disabled")
@@ -34,10 +35,7 @@ def send(*, merchant_id: int, bank_account_id: int, event: str) -> None:
     )
     if account is None or event not in EVENTS:
         return
-    owners = Membership.objects.filter(
-        merchant_id=merchant_id, role=Membership.Role.OWNER, active=True, user__is_active=True
-    ).exclude(user__email="")
-    for owner in owners.select_related("user"):
+    for owner in memberships.owners_to_write_to(merchant_id=merchant_id):
         context = {"account": account, "event": event}
         mail.send(
             to=owner.user.email,

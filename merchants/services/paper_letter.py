@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from foundation.services import mail
-from merchants.models import Membership, PaperNotice
+from merchants.models import PaperNotice
+from merchants.selectors import membership as memberships
 from merchants.selectors import paper as papers
 
 
@@ -26,10 +27,7 @@ def send(*, merchant_id: int, notice_id: int, on: date) -> None:
     standing = next((one for one in found if one.paper.id == notice.paper_id), None)
     if standing is None:
         return
-    owners = Membership.objects.filter(
-        merchant_id=merchant_id, role=Membership.Role.OWNER, active=True, user__is_active=True
-    ).exclude(user__email="")
-    for owner in owners.select_related("user"):
+    for owner in memberships.owners_to_write_to(merchant_id=merchant_id):
         mail.send(
             to=owner.user.email,
             language=owner.user.language,

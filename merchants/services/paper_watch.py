@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from foundation import actor, sql
 from foundation.models import Person, User
 from foundation.services import approval as approvals
 from foundation.services import job as jobs
-from merchants.models.paper import AHEAD_DAYS, RULES, WARN_DAYS, Kind
+from merchants.models.paper import AHEAD_DAYS, RULES, WARN_DAYS, WATCHMAN, Kind
 from merchants.services import merchant_state as states
 
 JOB: Final = "merchants.watch_papers"
@@ -29,9 +28,6 @@ LETTER: Final = "merchants.tell_of_paper"
 CHUNK: Final = 1_000  # papers of one transaction
 MOST_PROPOSALS: Final = 200  # of one run; the next one goes on, longest over first
 RESTS: Final = timedelta(days=14)  # after somebody refused or undid what the watch proposed
-# The watch is no human being, so whoever decides on what it proposes is another person. The account
-# is never active: nobody signs in with it, and it holds no right.
-WATCHMAN: Final = uuid.UUID("6f1d4c1e-0000-4000-8000-706170657273")
 Notify = Callable[[int], None]
 log = logging.getLogger(__name__)
 

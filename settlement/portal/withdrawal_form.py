@@ -24,7 +24,7 @@ from foundation import clock
 from foundation.money import Money
 from ledger.errors import InsufficientAvailableBalance
 from ledger.selectors import balance as balances
-from merchants.models import BankAccount
+from merchants.models import Ability, BankAccount
 from merchants.portal import verification
 from merchants.portal.access import Member, MemberRequest
 from merchants.selectors import bank_account as bank_accounts
@@ -280,6 +280,7 @@ def _show_form(request: MemberRequest, form: WithdrawalForm) -> HttpResponseBase
     currencies = sorted({account.currency for account in form.accounts.values()})
     context = {
         "form": form,
+        "may_manage": form.member.may(Ability.MANAGE),
         "cooling": bank_accounts.cooling(merchant_id=form.member.merchant_id, at=clock.now()),
         "looked_at": [] if form.accounts else _looked_at(form.member),
         "free": [_free(form.member, currency) for currency in currencies],

@@ -53,7 +53,7 @@ class TestOneMerchant:
         assert (move.from_status, move.to_status, move.sequence) == ("ACTIVE", "FROZEN", 1)
         assert (move.reason, move.document, move.approval_id) == ("risk", "letter 1", approval.id)
         shop.refresh_from_db()
-        notice = selectors.notice(shop)
+        notice = selectors.notice(shop, on=AT.date())
         assert notice is not None
         assert (notice.status, notice.since, notice.reason) == ("FROZEN", AT, "risk")
 
@@ -69,7 +69,7 @@ class TestOneMerchant:
         assert where(shop) == ["RESTRICTED"]
         make.move(states.RESTORE, [shop.merchant_no])
         assert where(shop) == ["ACTIVE"]
-        assert selectors.notice(Merchant.objects.get(pk=shop.pk)) is None
+        assert selectors.notice(Merchant.objects.get(pk=shop.pk), on=AT.date()) is None
 
     def test_is_announced_to_the_floors_above(self, monkeypatch):
         heard = []

@@ -57,6 +57,24 @@ def queues(user: User) -> dict[str, tuple[int, bool]]:
     return {item.title: (item.count, item.urgent) for item in found}
 
 
+class TestAPaper:
+    def test_says_its_stage_what_follows_and_what_to_do(self, client, reader, monkeypatch):
+        of = merchant()
+        today(monkeypatch, date(2026, 8, 1))
+        paper = Paper.objects.get(merchant=of, kind="LICENCE")
+        page = reverse("admin:merchants_paper_change", args=[paper.id])
+
+        first = client.get(page).content.decode()
+        merchant_state.stand(of.id, "RESTRICTED")
+        then = client.get(page).content.decode()
+
+        assert "Stage." not in first
+        assert "ended, grace over" in first
+        assert "It is proposed that withdrawals stop" in first
+        assert "Change data, on the merchant&#x27;s page" in first
+        assert "Withdrawals have stopped" in then
+
+
 class TestTheOverview:
     def test_counts_what_ends_soon_and_what_is_over_in_red(self, reader, monkeypatch):
         merchant()

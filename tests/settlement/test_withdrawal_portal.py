@@ -191,7 +191,7 @@ class TestAsk:
         page = reader.get(f"/portal/{shop.merchant.id}/withdrawals/new")
         answer = send(reader, shop, given)
 
-        assert b"There is no bank account to pay to yet" in page.content
+        assert b"There is no bank account that can be paid to" in page.content
         assert answer.status_code == 200
         assert not Withdrawal.objects.exists()
 
