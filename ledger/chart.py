@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from django.utils.translation import get_language
+
 SUBJECTS: Final = {
     "1002": ("银行存款", "Cash at banks"),
     "1012": ("其他货币资金", "Other monetary funds"),
@@ -286,6 +288,15 @@ OWNERS: Final = {
     "agent_payable": "AGENT",
     "tax_payable": "STATE",
 }
+
+
+def spoken(kind: str) -> str:
+    """
+    Return what people call an account kind, in their language, without asking the database: in a
+    transaction that failed it does not answer. A kind that came by a row is called by its code.
+    """
+    names = next(((one.name_zh, one.name_en) for one in KINDS if one.kind == kind), (kind, kind))
+    return names[0] if (get_language() or "").startswith("zh") else names[1]
 
 
 class Cell(NamedTuple):

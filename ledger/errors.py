@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from config.errors import DomainError
 from foundation.money import Money
+from ledger import chart
 
 
 class LedgerRefusal(DomainError):
@@ -148,8 +149,8 @@ class InsufficientAvailableBalance(LedgerRefusal):
         available = Money(int(details["available"]), details["currency"])
         asked = Money(int(details["asked"]), details["currency"])
         details |= {"available": available, "asked": asked}
-        return _("%(kind)s has %(available)s available; %(asked)s was asked for.") % {
-            "kind": details["kind"],
+        return _("%(kind)s: %(available)s is free; %(asked)s was asked for.") % {
+            "kind": chart.spoken(details["kind"]),
             "available": available,
             "asked": asked,
         }

@@ -41,7 +41,7 @@ def run(var: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
         stdin=subprocess.DEVNULL,
     )
 

@@ -78,7 +78,7 @@ class TestOpenHold:
         with translation.override("en"), refused(errors.InsufficientAvailableBalance) as caught:
             merchant.hold(40_01)
 
-        assert str(caught.value).startswith("merchant_available has 40.00 CNY available")
+        assert str(caught.value).startswith("Available: 40.00 CNY is free")
 
     def test_refuses_what_the_account_may_never_do(self) -> None:
         merchant = book()

@@ -105,10 +105,7 @@ class TestPost:
                 cr("payout_in_transit", "submit", 70_01),
             )
 
-        assert (
-            str(caught.value)
-            == "merchant_available has 70.00 CNY available; 70.01 CNY was asked for."
-        )
+        assert str(caught.value) == "Available: 70.00 CNY is free; 70.01 CNY was asked for."
 
     def test_takes_all_that_is_free_to_the_last_fen(self) -> None:
         merchant = book()
