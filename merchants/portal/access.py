@@ -17,7 +17,7 @@ from foundation import clock
 from foundation.models import User
 from foundation.portal.page import page
 from merchants.contract_modules import Module
-from merchants.models import Ability, Membership, Merchant
+from merchants.models import Ability, Capability, Membership, Merchant
 from merchants.models.membership import abilities_left
 from merchants.selectors import capability as capabilities
 from merchants.selectors import contract as contracts
@@ -37,6 +37,7 @@ class Member:
     abilities: frozenset[Ability]
     alone: bool  # there is no other merchant to change to
     modules: frozenset[Module]
+    taken: tuple[capabilities.Standing, ...]  # what the merchant may not do at present (CAP-4)
 
     @property
     def merchant_id(self) -> int:
@@ -73,10 +74,9 @@ class Member:
         """What the merchant is told about its state while it is not active (MST-5)."""
         return states.notice(self.merchant, on=clock.business_date(clock.now()))
 
-    @property
-    def taken(self) -> list[capabilities.Standing]:
-        """What the merchant may not do at present, and why (CAP-4)."""
-        return capabilities.taken(merchant_id=self.merchant.id)
+    def allows(self, capability: Capability) -> bool:
+        """Return whether the merchant may do this at present (CAP-1)."""
+        return all(one.capability != capability for one in self.taken)
 
 
 class MemberRequest(HttpRequest):
@@ -147,6 +147,7 @@ def _member(user: User, membership: Membership, *, alone: bool) -> Member:
         abilities=abilities_left(membership.merchant.status, membership.abilities),
         alone=alone,
         modules=contracts.modules_of(membership.merchant_id),
+        taken=tuple(capabilities.taken(merchant_id=membership.merchant_id)),
     )
 
 

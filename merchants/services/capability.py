@@ -133,7 +133,7 @@ def describe(approval: Approval) -> str:
     ]
     return _("What merchant %(number)s may do: %(changes)s") % {
         "number": approval.merchant.merchant_no,
-        "changes": "; ".join(said),
+        "changes": _("; ").join(said),
     }
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from foundation import clock
 from foundation.money import Money
 from ledger.selectors import balance as balances
-from merchants.models import Ability, Merchant
+from merchants.models import Ability, Capability, Merchant
 from merchants.portal.access import MemberRequest, for_members
 from settlement.models import Item
 from settlement.selectors import arrival as arrivals
@@ -58,7 +58,8 @@ def home(request: MemberRequest) -> HttpResponseBase:
         position.arrivals = coming.get(currency, [])
     context = {
         "positions": list(positions.values()),
-        "payable": request.member.merchant.status in PAYABLE,
+        "payable": request.member.merchant.status in PAYABLE
+        and request.member.allows(Capability.WITHDRAW),
         "today": today,
         "withdrawals": withdrawals.of_merchant(merchant_id=merchant_id)[:5],
     }

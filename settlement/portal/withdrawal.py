@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import DomainError
 from foundation import clock
-from merchants.models import Ability
+from merchants.models import Ability, Capability
 from merchants.portal.access import MemberRequest, for_members
 from settlement.models import Withdrawal
 from settlement.portal.withdrawal_form import ask
@@ -45,7 +45,8 @@ def withdrawal_list(request: MemberRequest) -> HttpResponseBase:
         "withdrawals": shown,
         "older": older,
         "first_page": "below" not in request.GET,
-        "payable": request.member.merchant.status in PAYABLE,
+        "payable": request.member.merchant.status in PAYABLE
+        and request.member.allows(Capability.WITHDRAW),
     }
     return render(request, "portal/settlement/withdrawal_list.html", context)
 

@@ -6,6 +6,8 @@ from datetime import date
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.test import Client
+from django.urls import reverse
 
 from foundation.money import Money
 from merchants.models import Capability
@@ -17,7 +19,7 @@ from settlement.services import batch as batches
 from settlement.services import run as runs
 from settlement.services import schedule
 from settlement.services import standing_instruction as instructions
-from tests.factories import capability
+from tests.factories import capability, portal
 from tests.factories import payout as make
 from tests.factories import settlement as dues
 from tests.factories.payout import NOON
@@ -56,6 +58,21 @@ class TestWithdraw:
 
         with pytest.raises(DatabaseError, match="may not withdraw"):
             make.request(account)
+
+    def test_is_not_offered_in_the_portal_which_says_why(self):
+        made = portal.shop(NOON)
+        make.fund(made.merchant, 100_00)
+        reader = Client()
+        reader.force_login(made.owner)
+        home = reverse("portal:home", args=[made.merchant.id])
+        door = reverse("portal:withdraw", args=[made.merchant.id]).encode()
+        assert door in reader.get(home).content
+
+        capability.leave(made.merchant.id, Capability.WITHDRAW)
+
+        shown = reader.get(home).content
+        assert door not in shown
+        assert b"under review" in shown
 
     def test_comes_back(self):
         account = make.payee(100_00)
