@@ -12,7 +12,6 @@ class ChannelsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the words of refusals, and the invariant that refunds fit their payment."""
-        from channels.adapters import registration
         from channels.selectors import (
             fact_invariants,
             fact_number,
@@ -44,7 +43,6 @@ class ChannelsConfig(AppConfig):
             }
         )
         verification_factors.register(bank_card.NAME, bank_card.FACTOR)
-        registration.desks.register(registration.MANUAL, registration.ByHand())
         invariant_checks.register("I10", invariants.refunds_within_payments)
         invariant_checks.register("C1", fact_invariants.taken_in_is_booked)
         invariant_checks.register("C2", fact_invariants.priced_by_the_version_in_force)
@@ -66,6 +64,25 @@ class ChannelsConfig(AppConfig):
             cause_names.register(cause, called)
         fact_namers.register("payment", fact_number.of_payments)
         fact_namers.register("refund", fact_number.of_refunds)
+        self._registrations()
         from channels.admin import menu
 
         menu.fill()
+
+    def _registrations(self) -> None:
+        """Let two persons decide on terms and ends, and end registrations with their merchant."""
+        from channels.adapters import registration
+        from channels.services import channel, registration_end
+        from foundation import registries
+
+        registration.desks.register(registration.MANUAL, registration.ByHand())
+        for action in (channel.ACTION, registration_end.ACTION):
+            registries.approval_actions.register(action.name, action)
+        leaving = registration_end.on_merchants_closing
+        registries.lifecycle_listeners.register("channels.registration", leaving)
+        registries.menu_entries.register(
+            "portal:registrations",
+            registries.MenuEntry(
+                "portal", _("Channel registrations"), "portal:registrations", group="house"
+            ),
+        )

@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 
 from channels.api import payment as payment_api
 from channels.api import refund as refund_api
+from channels.api import registration as registration_api
+from channels.portal import registration
 from foundation.api import document, problem
 from foundation.portal import account, first_password, password_reset, second_step, sign_in
 from ledger.api import statement as statement_api
@@ -39,6 +41,7 @@ portal = [
     *bank_account.urlpatterns,
     *merchant.urlpatterns,
     *paper.urlpatterns,
+    *registration.urlpatterns,
     *sign_in.urlpatterns,
     *password_reset.urlpatterns,
     *home.urlpatterns,
@@ -55,6 +58,7 @@ v1: list[URLPattern | URLResolver] = [
     *statement_api.urlpatterns,
     *payment_api.urlpatterns,
     *refund_api.urlpatterns,
+    *registration_api.urlpatterns,
     *item_api.urlpatterns,
     *withdrawal_api.urlpatterns,
 ]

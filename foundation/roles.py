@@ -52,6 +52,7 @@ ROLES: Final[Mapping[str, Role]] = {
         (
             "merchants.add_application",
             "channels.add_registration",
+            "channels.change_channel",
             "channels.change_registration",
             "foundation.add_fileexport",
             "foundation.add_fileimport",
@@ -96,6 +97,8 @@ ROLES: Final[Mapping[str, Role]] = {
         _("decides on what another person proposed, and changes nothing alone"),
         (*_BUSINESS, *_PROPOSALS, *_MACHINE, *_ACCOUNTS, *_FILES),
         (
+            "channels.approve_channel",
+            "channels.approve_registration",
             "foundation.approve_mfa_reset",
             "foundation.approve_staffaccount",
             "foundation.approve_staffrole",
@@ -157,6 +160,7 @@ PAGES: Final[Mapping[str, str]] = {
     "application_form": "merchants.change_application",
     "application_people": "merchants.view_application",
     "application_review": "merchants.review_application",
+    "channels_channel_terms": "channels.change_channel",
     "channels_registration_request": "channels.add_registration",
     "document_file": "merchants.view_document",
     "document_preview": "merchants.view_document",

@@ -46,7 +46,8 @@ OF_MONEY: Final = frozenset({Module.MONEY, Module.PAYOUT})
 DOORS: Final[Mapping[str, Module]] = {
     **dict.fromkeys(("portal:home", "portal:details", "api:me"), Module.OVERVIEW),
     **dict.fromkeys(
-        ("api:payments", "api:payment", "api:refunds", "api:refund", "admin:channels"),
+        ("api:payments", "api:payment", "api:refunds", "api:refund", "api:registrations",
+         "portal:registrations", "admin:channels"),
         Module.PAYMENTS,
     ),
     **dict.fromkeys(

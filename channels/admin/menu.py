@@ -11,6 +11,7 @@ from foundation.admin import menu
 def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
     from channels.admin import (
+        channel_terms,
         fee_rule,
         intake,
         payment,
@@ -34,5 +35,7 @@ def fill() -> None:
     registries.work_items.register("channels.unreviewed", work_items.unreviewed)
     registries.work_items.register("channels.to_submit", registration.to_submit)
     registries.work_items.register("channels.unanswered", registration.unanswered)
+    registries.work_items.register("channels.outdated", registration.outdated)
     registries.merchant_boxes.register("channels.registrations", registration.BOX)
     registration_request.fill()
+    channel_terms.fill()

@@ -17,14 +17,15 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.adapters.registration import Answer, Said
 from channels.models import Channel, Registration
-from channels.models.registration import ANSWER_WITHIN, State
+from channels.models.registration import ANSWER_WITHIN, SUBMIT_WITHIN, State
 from channels.selectors import registration as selectors
 from channels.services import registration as registrations
+from channels.services import registration_end as ends
 from foundation import clock
 from foundation.admin import columns, filters
 from foundation.admin.filters import Choice
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
-from foundation.admin.readonly import Step
+from foundation.admin.readonly import Step, uploaded
 from foundation.models import User
 from foundation.registries import MerchantBox, WorkItem
 from merchants.models import Merchant
@@ -38,10 +39,15 @@ COLOURS = {
     "SUBMITTED": "info",
     "APPROVED": "success",
     "REFUSED": "danger",
+    "WITHDRAWN": "",
+    "ENDED": "",
 }
 _MOST_CHANNELS = 200
 _TEXT = _("The channel's text")
+_TEXT_READ = _("The channel's text (the merchant reads it)")
 _BY_NEWS = Keyset("moved_at", "id")
+_BY_CHANGE = Keyset("outdated_at", "id")
+_OUTDATED = Q(outdated_at__isnull=False, state__in=[State.SUBMITTED, State.APPROVED])
 
 
 def _silent() -> Q:
@@ -100,6 +106,40 @@ def _heard(said: Said, told: str | Promise) -> Any:
     return run
 
 
+def _ended(service: Any, word: str, told: str | Promise) -> Any:
+    def run(request: HttpRequest, row: Registration, reason: str, at: datetime) -> str:
+        service(
+            merchant_id=row.merchant_id,
+            registration_id=row.pk,
+            by=cast(User, request.user),
+            at=at,
+            **{word: reason},
+        )
+        return str(told)
+
+    return run
+
+
+def _propose_end(request: HttpRequest, row: Registration, reason: str, at: datetime) -> str:
+    ends.propose_end(
+        merchant_id=row.merchant_id,
+        registration_id=row.pk,
+        reason=reason,
+        maker=cast(User, request.user),
+        at=at,
+        attachments=uploaded(request),
+    )
+    return gettext("Proposed; another person decides in the approvals.")
+
+
+def _approved(row: Registration) -> bool:
+    return bool(row.state == State.APPROVED)
+
+
+def _leaves(row: Registration) -> bool:
+    return bool(row.merchant.status == Merchant.Status.CLOSING)
+
+
 def _waits(row: Registration) -> bool:
     return bool(row.state == State.SUBMITTED)
 
@@ -126,6 +166,9 @@ class RegistrationAdmin(KeysetAdmin):
             {
                 **{one.value: Choice(one.label, Q(state=one), _BY_NEWS) for one in State},
                 "SILENT": Choice(_("no news from the channel for too long"), _silent, _BY_NEWS),
+                "OUTDATED": Choice(
+                    _("the channel knows the merchant as before a change"), _OUTDATED, _BY_CHANGE
+                ),
             },
         ),
         ChannelFilter,
@@ -133,14 +176,14 @@ class RegistrationAdmin(KeysetAdmin):
     )
     searches = (Search("channel_merchant_no"), Search("reference"))
     search_help_text = _("Channel's merchant number or reference")
-    hidden = ("sequence",)
+    hidden = ("sequence", "end_approval_id")
     shown = {"application_id": columns.link(_("application in force"), _application)}
     steps = (
         Step(
             "submit",
             _("It was sent to the channel"),
             _submit,
-            open_to=lambda row: bool(row.state == State.REQUESTED),
+            open_to=lambda row: bool(row.state == State.REQUESTED and not row.outdated_at),
             permission=RIGHT,
             paper=_("The channel's reference"),
         ),
@@ -168,7 +211,48 @@ class RegistrationAdmin(KeysetAdmin):
             _heard(Said.REFUSED, _("Written down: the channel refused.")),
             open_to=_waits,
             permission=RIGHT,
-            reason=_TEXT,
+            reason=_TEXT_READ,
+            reason_needed=True,
+            colour="danger",
+        ),
+        Step(
+            "withdraw",
+            _("Withdraw it"),
+            _ended(ends.withdraw, "reason", _("Withdrawn; it may be asked for anew.")),
+            open_to=lambda row: row.state in (State.REQUESTED, State.SUBMITTED),
+            permission=RIGHT,
+            reason=_("Reason"),
+            reason_needed=True,
+            colour="danger",
+        ),
+        Step(
+            "ended",
+            _("The channel ended it"),
+            _ended(ends.ended_by_channel, "text", _("Written down: the channel ended it.")),
+            open_to=_approved,
+            permission=RIGHT,
+            reason=_TEXT_READ,
+            reason_needed=True,
+            colour="danger",
+        ),
+        Step(
+            "end",
+            _("Propose that we end it"),
+            _propose_end,
+            open_to=lambda row: _approved(row) and not _leaves(row),
+            permission=RIGHT,
+            reason=_("Reason"),
+            reason_needed=True,
+            attachments=True,
+            colour="danger",
+        ),
+        Step(
+            "leave",
+            _("The channel was told that the merchant leaves"),
+            _ended(ends.end_with_closing, "reason", _("Written down: the registration ended.")),
+            open_to=lambda row: _approved(row) and _leaves(row),
+            permission=RIGHT,
+            reason=_("When and how it was told"),
             reason_needed=True,
             colour="danger",
         ),
@@ -193,11 +277,22 @@ BOX = MerchantBox(_("channel registrations"), _box, VIEW)
 
 
 def to_submit(user: User) -> Iterable[WorkItem]:
-    """Registrations that were asked for and not sent to the channel."""
+    """Registrations that were asked for and not sent; red when one has lain for too long."""
     yield from _queue(
         gettext("Registrations are to be submitted to channels"),
         Q(state=State.REQUESTED),
         "REQUESTED",
+        urgent_before=clock.now() - SUBMIT_WITHIN,
+    )
+
+
+def outdated(user: User) -> Iterable[WorkItem]:
+    """Registrations whose channel knows the merchant as before a change: tell it (REG-9)."""
+    yield from _queue(
+        gettext("Channels know merchants as they were before a change"),
+        _OUTDATED,
+        "OUTDATED",
+        since="outdated_at",
     )
 
 
@@ -207,8 +302,15 @@ def unanswered(user: User) -> Iterable[WorkItem]:
     yield from _queue(title % {"days": ANSWER_WITHIN.days}, _silent(), "SILENT")
 
 
-def _queue(title: str, rows: Q, state: str) -> Iterable[WorkItem]:
-    found = Registration.objects.filter(rows).aggregate(many=Count("id"), oldest=Min("moved_at"))
+def _queue(
+    title: str,
+    rows: Q,
+    state: str,
+    *,
+    since: str = "moved_at",
+    urgent_before: datetime | None = None,
+) -> Iterable[WorkItem]:
+    found = Registration.objects.filter(rows).aggregate(many=Count("id"), oldest=Min(since))
     if found["many"]:
         yield WorkItem(
             title=title,
@@ -217,4 +319,5 @@ def _queue(title: str, rows: Q, state: str) -> Iterable[WorkItem]:
             at_stake=(),
             url=reverse(f"admin:{LIST}") + f"?state={state}",
             permission=RIGHT,
+            urgent=urgent_before is not None and found["oldest"] < urgent_before,
         )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from channels.models import Registration
 from channels.selectors import registration as selectors
 from channels.selectors.registration import Offer
 from channels.services import registration as registrations
@@ -34,8 +35,8 @@ class RequestForm(forms.Form):
 
     def __init__(self, offers: list[Offer], data: Any = None) -> None:
         shown = [(one.key, _said(one)) for one in offers if one.open]
-        never = [one.key for one in offers if one.latest is None]
-        super().__init__(data, initial={"wanted": never})
+        chosen = [one.key for one in offers if one.latest is None or _outdated(one)]
+        super().__init__(data, initial={"wanted": chosen})
         field = cast(forms.MultipleChoiceField, self.fields["wanted"])
         field.choices = shown
         if not shown:
@@ -50,11 +51,19 @@ class RequestForm(forms.Form):
         return [(int(channel), product) for channel, _colon, product in chosen]
 
 
+def _outdated(one: Offer) -> bool:
+    return one.open and one.latest is not None and one.latest.outdated_at is not None
+
+
 def _said(one: Offer) -> str:
     words = {"channel": one.channel.name or one.channel.code, "product": one.product}
     if one.latest is None:
         return _("%(channel)s · %(product)s") % words
-    return _("%(channel)s · %(product)s (refused before)") % words
+    if _outdated(one):
+        return _("%(channel)s · %(product)s (the merchant has changed since)") % words
+    if one.latest.state == Registration.State.REFUSED:
+        return _("%(channel)s · %(product)s (refused before)") % words
+    return _("%(channel)s · %(product)s (ended before)") % words
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

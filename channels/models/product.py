@@ -61,12 +61,15 @@ class Channel(models.Model):
     loss_borne_by = models.CharField(
         _("who bears losses"), max_length=8, choices=Bearer, blank=True, db_default=""
     )
+    # The proposal in the house's book by which the terms are as they are; None for the first ones.
+    terms_approval_id = models.BigIntegerField(_("approval"), null=True)
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:
         db_table = "channels_channel"
         verbose_name = _("channel")
         verbose_name_plural = _("channels")
+        permissions = [("approve_channel", _("Can decide what is agreed with channels"))]
         constraints = [
             models.CheckConstraint(
                 condition=Q(reviewed_by_whom="", settled_by_whom="", loss_borne_by="", registers=[])

@@ -17,6 +17,7 @@ from foundation.models import Fact, FactForeignKey
 from merchants.models import ProductGate
 from merchants.models.application import Bearer
 
+SUBMIT_WITHIN: Final = timedelta(days=2)  # then it has lain here for too long
 ANSWER_WITHIN: Final = timedelta(days=7)  # then the channel is asked again
 MAX_TEXT: Final = 500
 MAX_REFERENCE: Final = 100
@@ -29,8 +30,9 @@ class Registration(Fact):
 
     It says by which application in force it was asked, with the hash of its evidence (none where a
     file brought the merchant in), and who then answered for what: the channel's terms as they stood
-    (S0-09). A refused one stays; the next attempt is a row of its own. The database checks all of
-    this again (channels/sql/registration.sql).
+    (S0-09). A refused one stays; the next attempt is a row of its own. `outdated_at` is when the
+    merchant changed so that the channel knows it as it no longer is; the database notes it. The
+    database checks all of this again (channels/sql/registration.sql).
     """
 
     class State(models.TextChoices):
@@ -38,6 +40,14 @@ class Registration(Fact):
         SUBMITTED = "SUBMITTED", pgettext_lazy("registration", "waits for the channel")
         APPROVED = "APPROVED", pgettext_lazy("registration", "approved by the channel")
         REFUSED = "REFUSED", pgettext_lazy("registration", "refused by the channel")
+        WITHDRAWN = "WITHDRAWN", pgettext_lazy("registration", "withdrawn")
+        ENDED = "ENDED", pgettext_lazy("registration", "ended")
+
+    class Ended(models.TextChoices):
+        CHANNEL = "CHANNEL", pgettext_lazy("registration", "the channel ended it")
+        HOUSE = "HOUSE", pgettext_lazy("registration", "we ended it")
+        CLOSING = "CLOSING", pgettext_lazy("registration", "we ended it, the merchant leaves")
+        REPLACED = "REPLACED", pgettext_lazy("registration", "a later attempt replaced it")
 
     channel = models.ForeignKey(
         Channel, models.PROTECT, related_name="+", db_index=False, verbose_name=_("channel")
@@ -71,6 +81,21 @@ class Registration(Fact):
     channel_merchant_no = models.CharField(
         _("channel's merchant number"), max_length=MAX_NUMBER, blank=True
     )
+    outdated_at = models.DateTimeField(_("the merchant has changed since"), null=True)
+    ended_at = models.DateTimeField(pgettext_lazy("registration", "ended at"), null=True)
+    ended_how = models.CharField(
+        pgettext_lazy("registration", "how it ended"),
+        max_length=8,
+        choices=Ended,
+        blank=True,
+        db_default="",
+        default="",
+    )
+    end_reason = models.CharField(
+        _("why it ended"), max_length=MAX_TEXT, blank=True, db_default="", default=""
+    )
+    # The proposal that two persons agreed on, in this book; where we ended it.
+    end_approval_id = models.BigIntegerField(_("approval"), null=True)
 
     class Meta:
         db_table = "channels_registration"
@@ -83,22 +108,45 @@ class Registration(Fact):
             ),
             models.UniqueConstraint(
                 fields=["merchant", "channel", "product"],
-                condition=~Q(state="REFUSED"),
+                condition=Q(state__in=["REQUESTED", "SUBMITTED"]),
                 name="registration_one_live",
+            ),
+            models.UniqueConstraint(
+                fields=["merchant", "channel", "product"],
+                condition=Q(state="APPROVED"),
+                name="registration_one_approved",
             ),
             models.CheckConstraint(
                 condition=Q(
-                    state="REQUESTED", reference="", answer="", channel_merchant_no="",
-                    submitted_at=None, answered_at=None,
+                    state__in=["REQUESTED", "WITHDRAWN"], reference="", answer="",
+                    channel_merchant_no="", submitted_at=None, answered_at=None,
                 )
                 | ~Q(reference="") & Q(submitted_at__isnull=False)
                 & (
-                    Q(state="SUBMITTED", answer="", channel_merchant_no="", answered_at=None)
-                    | Q(state="APPROVED", answered_at__isnull=False) & ~Q(channel_merchant_no="")
+                    Q(
+                        state__in=["SUBMITTED", "WITHDRAWN"], answer="", channel_merchant_no="",
+                        answered_at=None,
+                    )
+                    | Q(state__in=["APPROVED", "ENDED"], answered_at__isnull=False)
+                    & ~Q(channel_merchant_no="")
                     | Q(state="REFUSED", channel_merchant_no="", answered_at__isnull=False)
                     & ~Q(answer="")
                 ),
                 name="registration_says_what_its_state_asks",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["WITHDRAWN", "ENDED"])
+                & Q(ended_at=None, ended_how="", end_reason="", end_approval_id=None)
+                | Q(state="WITHDRAWN", ended_at__isnull=False, ended_how="", end_approval_id=None)
+                & ~Q(end_reason="")
+                | Q(state="ENDED", ended_at__isnull=False)
+                & (
+                    Q(ended_how__in=["CHANNEL", "CLOSING"], end_approval_id=None)
+                    & ~Q(end_reason="")
+                    | Q(ended_how="HOUSE", end_approval_id__isnull=False) & ~Q(end_reason="")
+                    | Q(ended_how="REPLACED", end_approval_id=None, end_reason="")
+                ),
+                name="registration_says_how_it_ended",
             ),
             models.CheckConstraint(
                 condition=Q(application_id=None, application_version=0, evidence_sha256="")
@@ -119,6 +167,14 @@ class Registration(Fact):
             models.Index(
                 fields=["reference"], condition=~Q(reference=""), name="registration_reference"
             ),
+            models.Index(
+                fields=["outdated_at", "id"],
+                condition=Q(outdated_at__isnull=False, state__in=["SUBMITTED", "APPROVED"]),
+                name="registration_outdated",
+            ),
+        ]
+        permissions = [
+            ("approve_registration", _("Can decide to end registrations with channels")),
         ]
 
     def __str__(self) -> str:
@@ -127,11 +183,13 @@ class Registration(Fact):
 
 State = Registration.State
 TRANSITIONS: Final[Mapping[Registration.State, frozenset[Registration.State]]] = {
-    State.REQUESTED: frozenset({State.SUBMITTED}),
+    State.REQUESTED: frozenset({State.SUBMITTED, State.WITHDRAWN}),
     # to itself: the channel was asked, and has not decided
-    State.SUBMITTED: frozenset({State.SUBMITTED, State.APPROVED, State.REFUSED}),
-    State.APPROVED: frozenset(),
+    State.SUBMITTED: frozenset({State.SUBMITTED, State.APPROVED, State.REFUSED, State.WITHDRAWN}),
+    State.APPROVED: frozenset({State.ENDED}),
     State.REFUSED: frozenset(),
+    State.WITHDRAWN: frozenset(),
+    State.ENDED: frozenset(),
 }
 
 

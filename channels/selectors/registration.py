@@ -13,6 +13,11 @@ from merchants.models import Application, Merchant, ProductGate
 from merchants.selectors import application as applications
 
 MOST_SHOWN = 100
+_OVER = (
+    Registration.State.REFUSED,
+    Registration.State.WITHDRAWN,
+    Registration.State.ENDED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,37 @@ class Offer:
 
     @property
     def open(self) -> bool:
-        """Return whether it may be asked for: never asked for, or refused."""
-        return self.latest is None or self.latest.state == Registration.State.REFUSED
+        """
+        Return whether it may be asked for: never asked for, ended, or the merchant has changed
+        since and the channel owes no answer (REG-2, REG-9).
+        """
+        if self.latest is None or self.latest.state in _OVER:
+            return True
+        waits = self.latest.state == Registration.State.SUBMITTED
+        return self.latest.outdated_at is not None and not waits
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """
+    What a merchant reads of one registration of its own: `said` is what the channel wrote when it
+    refused or ended it; neither its words before that nor our reasons are here (REG-11).
+    """
+
+    id: int
+    channel: str
+    channel_name: str
+    product: str
+    product_code: str
+    attempt: int
+    state: str
+    state_name: str
+    channel_merchant_no: str
+    requested_at: datetime
+    submitted_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    said: str
 
 
 def in_force(merchant: Merchant) -> bool:
@@ -70,6 +104,36 @@ def of_merchant(merchant_id: int) -> Sequence[Registration]:
     return list(rows.select_related("channel", "product").order_by("-id")[:MOST_SHOWN])
 
 
+def told(*, merchant_id: int, below: int | None, limit: int) -> list[Told]:
+    """Return what a merchant reads of its registrations, latest first, in one statement."""
+    rows = Registration.objects.filter(merchant_id=merchant_id)
+    if below is not None:
+        rows = rows.filter(id__lt=below)
+    return [_told(row) for row in rows.select_related("channel", "product").order_by("-id")[:limit]]
+
+
+def _told(row: Registration) -> Told:
+    said = row.answer if row.state == Registration.State.REFUSED else ""
+    if row.ended_how == Registration.Ended.CHANNEL:
+        said = row.end_reason
+    return Told(
+        id=row.pk,
+        channel=row.channel.code,
+        channel_name=row.channel.name or row.channel.code,
+        product=str(row.product),
+        product_code=row.product_id,
+        attempt=row.attempt_no,
+        state=row.state,
+        state_name=row.get_state_display(),
+        channel_merchant_no=row.channel_merchant_no,
+        requested_at=row.requested_at,
+        submitted_at=row.submitted_at,
+        answered_at=row.answered_at,
+        ended_at=row.ended_at,
+        said=said,
+    )
+
+
 def steps(registration: Registration) -> Sequence[RegistrationTransition]:
     """Return how it came to where it stands, first step first."""
     rows = RegistrationTransition.objects.filter(
@@ -92,6 +156,17 @@ def number_taken(registration: Registration, number: str) -> bool:
         channel_id=registration.channel_id, channel_merchant_no=number
     )
     return others.exclude(merchant_id=registration.merchant_id).exists()
+
+
+def by_number(number: str, most: int) -> list[Registration]:
+    """Return registrations with this number or reference of a channel's, so many of each."""
+    whole = Registration.objects.select_related("merchant", "channel", "product")
+    found = [
+        one
+        for column in ("channel_merchant_no", "reference")
+        for one in whole.filter(**{column: number})[:most]
+    ]
+    return list({one.pk: one for one in found}.values())
 
 
 def overdue_before(at: datetime) -> datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -22,6 +24,7 @@ from foundation.selectors.house import house_id
 from merchants.models import ApplicationEvidence, Merchant
 from merchants.selectors import application as applications
 
+_NUMBER = re.compile("[!-~]*")  # an invisible or full-width sign would make it another one
 _GOALS = {
     Said.PENDING: State.SUBMITTED,
     Said.APPROVED: State.APPROVED,
@@ -47,6 +50,12 @@ class IllegalStep(DomainError):
     code = "registration_illegal_step"
 
 
+class Outdated(DomainError):
+    """The merchant has changed since it was asked for: withdraw it and ask anew."""
+
+    code = "registration_outdated"
+
+
 class NumberTaken(DomainError):
     """The channel's number belongs to another merchant."""
 
@@ -63,7 +72,9 @@ def request(
     *, merchant_id: int, channel_id: int, product: str, by: User, at: datetime
 ) -> Registration:
     """
-    Ask for one registration, or return the one that is live already; a refused one is asked anew.
+    Ask for one registration, or return the one that is live already. What has ended is asked anew,
+    and so is what the merchant has changed since: unsent, it is withdrawn; approved, it stays until
+    the channel has approved the new one (REG-9).
 
     Raises: NotFound, MerchantNotInForce, NotOffered.
     Rule:   REG-1, REG-2 (docs/rules/channel_registrations.md).
@@ -80,7 +91,7 @@ def request_all(*, merchant_id: int, by: User, at: datetime) -> list[Registratio
     What a channel refused is not asked again by this. Raises: NotFound, MerchantNotInForce.
     """
     with transaction.atomic():
-        merchant = _locked_merchant(merchant_id)
+        merchant = _in_force(locked_merchant(merchant_id))
         wanted = [
             (offer.channel.id, offer.product.code)
             for offer in registrations.offers(merchant)
@@ -94,25 +105,36 @@ def request_many(
 ) -> list[Registration]:
     """Ask for several (channel, product) of one merchant: all of them or none. As `request`."""
     with transaction.atomic():
-        return _request(_locked_merchant(merchant_id), wanted, by=by, at=at)
+        return _request(_in_force(locked_merchant(merchant_id)), wanted, by=by, at=at)
 
 
 def submit(
     *, merchant_id: int, registration_id: int, reference: str, by: User, at: datetime
 ) -> Registration:
     """
-    Write down that it was sent to the channel, under the channel's reference.
+    Write down that it was sent to the channel, under the channel's reference: of a merchant in
+    force, as it still is.
 
-    Raises: NotFound, AnswerMalformed, IllegalStep. Rule: REG-3.
+    Raises: NotFound, AnswerMalformed, IllegalStep, MerchantNotInForce, Outdated, NotOffered.
+    Rule:   REG-3.
     """
-    reference = _sized(reference, 1, MAX_REFERENCE, _("the channel's reference"))
+    reference = sized(reference, 1, MAX_REFERENCE, _("the channel's reference"))
     with transaction.atomic():
-        found = _locked(merchant_id, registration_id)
+        merchant = locked_merchant(merchant_id)
+        found = locked(merchant_id, registration_id)
         if found.state == State.SUBMITTED and found.reference == reference:
             return found
         if found.state != State.REQUESTED:
-            raise _illegal(found, State.SUBMITTED)
-        return _move(found, State.SUBMITTED, by=by, at=at, submitted_at=at, reference=reference)
+            raise illegal(found, State.SUBMITTED)
+        _in_force(merchant)
+        if found.outdated_at is not None:
+            raise Outdated(
+                _("Merchant %(merchant)s has changed since. Withdraw this, and ask anew.")
+                % {"merchant": merchant}
+            )
+        if found.product_id not in found.channel.registers:
+            raise NotOffered(_("The channel registers nobody for this product any more."))
+        return move(found, State.SUBMITTED, by=by, at=at, submitted_at=at, reference=reference)
 
 
 def query_status(
@@ -152,27 +174,30 @@ def record_answer(
 
     Raises: NotFound, AnswerMalformed, IllegalStep, NumberTaken. Rule: REG-4, REG-5.
     """
-    text = _sized(answer.text, answer.said != Said.APPROVED, MAX_TEXT, _("the channel's text"))
+    text = sized(answer.text, answer.said != Said.APPROVED, MAX_TEXT, _("the channel's text"))
     approved = answer.said == Said.APPROVED
-    number = _sized(
-        answer.channel_merchant_no, approved, MAX_NUMBER if approved else 0, _("merchant number")
-    )
+    number = unicodedata.normalize("NFKC", answer.channel_merchant_no)
+    number = sized(number, approved, MAX_NUMBER if approved else 0, _("merchant number"))
+    if not _NUMBER.fullmatch(number):
+        raise AnswerMalformed(_("A channel's number has no blanks, and no letters but A to Z."))
     goal = _GOALS[answer.said]
     with transaction.atomic():
-        found = _locked(merchant_id, registration_id)
+        found = locked(merchant_id, registration_id)
         if found.answered_at and (found.state, found.answer, found.channel_merchant_no) == (
             goal, text, number,
         ):  # fmt: skip
             return found
         if goal not in TRANSITIONS[State(found.state)] or found.state != State.SUBMITTED:
-            raise _illegal(found, goal)
+            raise illegal(found, goal)
         if goal == State.SUBMITTED:
-            return _move(found, goal, by=by, at=at, text=text)
+            return move(found, goal, by=by, at=at, text=text)
         if approved and _taken(found, number):
             raise NumberTaken(
                 _("%(number)s is another merchant's number with this channel.") % {"number": number}
             )
-        return _move(
+        if approved:
+            _replace_former(found, by=by, at=at)
+        return move(
             found, goal, by=by, at=at, text=text, answered_at=at, answer=text,
             channel_merchant_no=number,
         )  # fmt: skip
@@ -187,6 +212,18 @@ def _taken(found: Registration, number: str) -> bool:
     return registrations.number_taken(found, number)
 
 
+def _replace_former(found: Registration, *, by: User, at: datetime) -> None:
+    """End the approved attempt that this one, approved now, was asked for in place of (REG-9)."""
+    former = Registration.objects.filter(
+        merchant_id=found.merchant_id,
+        channel_id=found.channel_id,
+        product_id=found.product_id,
+        state=State.APPROVED,
+    )
+    for one in former.select_for_update():
+        move(one, State.ENDED, by=by, at=at, ended_at=at, ended_how=Registration.Ended.REPLACED)
+
+
 def _request(
     merchant: Merchant, wanted: Iterable[tuple[int, str]], *, by: User, at: datetime
 ) -> list[Registration]:
@@ -198,9 +235,19 @@ def _request(
             raise NotOffered(
                 _("Not agreed: the merchant's application or the channel has no such product.")
             )
-        live = offer.latest is not None and offer.latest.state != State.REFUSED
-        made.append(offer.latest if live and offer.latest else _begin(merchant, offer, by, at))
+        if offer.latest is not None and not offer.open:
+            made.append(offer.latest)
+            continue
+        if offer.latest is not None and offer.latest.state == State.REQUESTED:
+            _withdraw_outdated(offer.latest, by=by, at=at)
+        made.append(_begin(merchant, offer, by, at))
     return made
+
+
+def _withdraw_outdated(found: Registration, *, by: User, at: datetime) -> None:
+    reason = _("The merchant has changed since; it is asked for anew.")
+    unsent = locked(found.merchant_id, found.pk)
+    move(unsent, State.WITHDRAWN, by=by, at=at, text=reason, ended_at=at, end_reason=reason)
 
 
 def _begin(merchant: Merchant, offer: Offer, by: User, at: datetime) -> Registration:
@@ -233,7 +280,7 @@ def _evidence(merchant: Merchant) -> tuple[int, str]:
     return application.version_no, kept.sha256
 
 
-def _move(
+def move(
     found: Registration, to: State, *, by: User, at: datetime, text: str = "", **fields: Any
 ) -> Registration:
     """Move a locked registration, with its history: the only code that writes its state."""
@@ -267,7 +314,8 @@ def _registrations(merchant_id: int, registration_id: int) -> Any:
     return rows.select_related("merchant", "channel")
 
 
-def _locked(merchant_id: int, registration_id: int) -> Registration:
+def locked(merchant_id: int, registration_id: int) -> Registration:
+    """Return a registration of that merchant's, locked. Raises NotFound."""
     actor.stamp_transaction()
     rows = _registrations(merchant_id, registration_id)
     found: Registration | None = rows.select_for_update(of=("self",)).first()
@@ -276,28 +324,33 @@ def _locked(merchant_id: int, registration_id: int) -> Registration:
     return found
 
 
-def _locked_merchant(merchant_id: int) -> Merchant:
-    """Return the merchant, locked, so that two who ask at once wait for each other."""
+def locked_merchant(merchant_id: int) -> Merchant:
+    """Return a merchant, locked, so that two who ask at once wait for each other, or NotFound."""
     actor.stamp_transaction()
     found = Merchant.objects.select_for_update(no_key=True).filter(id=merchant_id).first()
     if found is None:
         raise NotFound(_("There is no such merchant."))
-    if not registrations.in_force(found):
-        raise MerchantNotInForce(
-            _("Merchant %(merchant)s is %(status)s: nothing is registered for it.")
-            % {"merchant": found, "status": found.get_status_display()}
-        )
     return found
 
 
-def _illegal(found: Registration, to: State) -> IllegalStep:
+def _in_force(merchant: Merchant) -> Merchant:
+    if not registrations.in_force(merchant):
+        raise MerchantNotInForce(
+            _("Merchant %(merchant)s is %(status)s: nothing is registered for it.")
+            % {"merchant": merchant, "status": merchant.get_status_display()}
+        )
+    return merchant
+
+
+def illegal(found: Registration, to: State) -> IllegalStep:
+    """Return the refusal of a step that the table does not have."""
     return IllegalStep(
         _("The registration is: %(before)s. It cannot become: %(after)s.")
         % {"before": State(found.state).label, "after": to.label}
     )
 
 
-def _sized(text: str, least: int, most: int, what: str) -> str:
+def sized(text: str, least: int, most: int, what: str) -> str:
     """Return a text without blanks around it. Raises AnswerMalformed, naming it."""
     text = text.strip()
     if not int(least) <= len(text) <= most or not text.isprintable():

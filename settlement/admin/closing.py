@@ -44,6 +44,7 @@ _LISTS: Final = {
     "uncleared_refund": "channels_refund",
     "case": "settlement_payoutcase",
     "approval": "foundation_approval",
+    "registration": "channels_registration",
 }
 _TITLES: Final = {
     Merchant.Status.ACTIVE: gettext_lazy("Propose to begin closing"),

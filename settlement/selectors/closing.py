@@ -28,6 +28,7 @@ _TITLES: Final[Mapping[str, str | Promise]] = {
     "uncleared_refund": gettext_lazy("Refunds are stored and not booked yet"),
     "case": gettext_lazy("Payout cases are open"),
     "approval": gettext_lazy("Proposals wait for a decision"),
+    "registration": gettext_lazy("Channels have it registered"),
 }
 _WAYS: Final[Mapping[str, str | Promise]] = {
     "balance:merchant_pending": gettext_lazy("It is settled on its day."),
@@ -49,6 +50,10 @@ _WAYS: Final[Mapping[str, str | Promise]] = {
     "uncleared_refund": gettext_lazy("The next clearing books them."),
     "case": gettext_lazy("A person says what came of them."),
     "approval": gettext_lazy("They are decided or withdrawn."),
+    "registration": gettext_lazy(
+        "Each channel is told that the merchant leaves; on the page of the registration somebody"
+        " writes down that it was."
+    ),
 }
 _OF_ONE: Final = """
 SELECT reason, currency, amount_minor, many FROM settlement_closing_reasons(ARRAY[%s::bigint])

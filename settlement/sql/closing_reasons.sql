@@ -61,4 +61,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT v.merchant_id, 'approval', '', NULL, count(*) FROM public.foundation_approval v
    WHERE v.merchant_id = ANY (p_merchant_ids) AND v.state = 'PROPOSED'
      AND v.action <> 'merchants.end' GROUP BY v.merchant_id
+  UNION ALL  -- a channel believes the merchant to be ours still
+  SELECT g.merchant_id, 'registration', '', NULL, count(*) FROM public.channels_registration g
+   WHERE g.merchant_id = ANY (p_merchant_ids) AND g.state IN ('REQUESTED', 'SUBMITTED', 'APPROVED')
+   GROUP BY g.merchant_id
 $$;

@@ -41,6 +41,7 @@ ROUTES = {
     "payments/<str:number>": Route("payment"),
     "refunds": Route(key="refund_no"),
     "refunds/<str:number>": Route("refund"),
+    "registrations": Route(key="channel"),
     "settlement-batches": Route(key="number"),
     "settlement-batches/<str:number>": Route("settlement"),
     "settlement-batches/<str:number>/lines": Route("settlement", key="kind number"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from foundation import clock
 from tests.api.caller import Caller, wish
 from tests.factories import payout as make
-from tests.factories import portal
+from tests.factories import portal, registration
 
 
 class World:
@@ -20,6 +20,8 @@ class World:
         portal.trade(self.shop, folder, at, days=days + 6, per_day=3, settled=settled)
         make.fund(self.shop.merchant, 1_000_00)
         self.owner = Caller(self.shop.merchant)
+        for number in range(6):
+            registration.requested(self.shop.merchant, registration.channel(f"c{number}"))
         for number in range(days):
             body = wish(self.shop.account, order_no=f"A-{number}")
             asked = self.owner.post("withdrawals", body, key=f"w{number}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from channels.models import Channel, Registration
 from merchants.models import Merchant
@@ -45,22 +46,26 @@ def again(row: Registration, **changes: object) -> None:
         " RETURNING id, merchant_id, state, sequence)"
         " INSERT INTO channels_registration_transition (merchant_id, registration_id, sequence,"
         " from_state, to_state, text, user_id, at, actor, request_id)"
-        " SELECT merchant_id, id, sequence, '', state, '', %s, now(), 'x', 'x' FROM made",
+        " SELECT merchant_id, id, sequence, '', state, '', %s, %s, 'x', 'x' FROM made",
         *values.values(),
         row.requested_by_id,
+        row.requested_at,
     )
 
 
 def move(row: Registration, to: str, more: str = "", **wrong: object) -> None:
     """Take a step by SQL alone, with its line in the history as the key asks."""
-    step: dict[str, object] = {"from_state": row.state, "sequence": row.sequence + 1} | wrong
+    step: dict[str, object] = {
+        "from_state": row.state, "sequence": row.sequence + 1, "text": "",
+    } | wrong  # fmt: skip
     checked(
         "WITH step AS (INSERT INTO channels_registration_transition (merchant_id, registration_id,"
         " sequence, from_state, to_state, text, user_id, at, actor, request_id)"
-        " VALUES (%s, %s, %s, %s, %s, '', %s, now(), 'x', 'x'))"
-        f" UPDATE channels_registration SET state = %s, sequence = %s {more} WHERE id = %s",
-        row.merchant_id, row.pk, step["sequence"], step["from_state"], to, row.requested_by_id,
-        to, step["sequence"], row.pk,
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, now(), 'x', 'x'))"
+        " UPDATE channels_registration SET state = %s, sequence = %s, moved_at = now()"
+        f" {more} WHERE id = %s",
+        row.merchant_id, row.pk, step["sequence"], step["from_state"], to, step["text"],
+        row.requested_by_id, to, step["sequence"], row.pk,
     )  # fmt: skip
 
 
@@ -180,6 +185,46 @@ class TestAStep:
                 row.merchant_id, row.pk, row.requested_by_id,
             )  # fmt: skip
 
+    def test_is_never_left_out_of_the_history(self, merchant, channel):
+        """Two steps in one transaction, of which only the last is written down."""
+        row = given.requested(merchant, channel)
+
+        with refused("registration_illegal_step"), connection.cursor() as cursor:
+            for state, more in (("SUBMITTED", SENT), ("APPROVED", SAID)):
+                cursor.execute(
+                    f"UPDATE channels_registration SET state = '{state}', moved_at = now(),"
+                    f" sequence = sequence + 1 {more} WHERE id = %s", [row.pk],
+                )  # fmt: skip
+            cursor.execute(
+                "INSERT INTO channels_registration_transition (merchant_id, registration_id,"
+                " sequence, from_state, to_state, text, user_id, at, actor, request_id)"
+                " VALUES (%s, %s, 3, '', 'APPROVED', '', %s, now(), 'x', 'x')",
+                [row.merchant_id, row.pk, row.requested_by_id],
+            )
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    def test_says_what_the_registration_says(self, merchant, channel):
+        row = given.submitted(merchant, channel)
+
+        for to, more, text in (
+            ("APPROVED", SAID + ", answer = 'welcome'", ""),
+            ("REFUSED", ", answered_at = now(), answer = 'no'", "licence unreadable"),
+            ("WITHDRAWN", ", ended_at = now(), end_reason = 'ours'", "theirs"),
+            ("SUBMITTED", "", " "),
+        ):
+            with refused("registration_step_says"):
+                move(row, to, more, text=text)
+
+    def test_has_no_text_of_blanks_and_no_number_with_strange_signs(self, merchant, channel):
+        asked = given.requested(merchant, given.channel("alipay"))
+        row = given.submitted(merchant, channel)
+
+        with refused("registration_text"):
+            move(asked, "SUBMITTED", ", reference = ' ', submitted_at = now()")
+        for number in ("19 00", "1900001\u200b", "１９００"):
+            with refused("registration_text"):
+                move(row, "APPROVED", SAID.replace("1900001", number))
+
     def test_says_what_its_state_asks(self, merchant, channel):
         asked = given.requested(merchant, channel)
         sent = given.submitted(merchant, given.channel("alipay"))
@@ -230,9 +275,3 @@ class TestWhatStands:
             more = " SET text = 'x'" if statement == "UPDATE" else ""
             with refused("permission denied|append-only|never"):
                 checked(f"{statement} channels_registration_transition{more}")
-
-
-class TestTheTermsOfAChannel:
-    def test_are_whole(self, channel):
-        with refused("channel_terms_whole"):
-            checked("UPDATE channels_channel SET loss_borne_by = '' WHERE id = %s", channel.pk)

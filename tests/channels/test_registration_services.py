@@ -149,7 +149,7 @@ class TestAsking:
         )  # fmt: skip
 
     def test_approves_with_the_channels_number(self, merchant, channel):
-        row = given.approved(merchant, channel, "1900001")
+        row = given.approved(merchant, channel, " １９00001 ")
 
         assert (row.state, row.channel_merchant_no, row.answered_at) == ("APPROVED", "1900001", AT)
 
@@ -168,6 +168,8 @@ class TestAsking:
             Answer(Said.PENDING, ""),
             Answer(Said.APPROVED, "", ""),
             Answer(Said.APPROVED, "", "1" * 65),
+            Answer(Said.APPROVED, "", "19 00"),
+            Answer(Said.APPROVED, "", "号1900"),
         ],
     )
     def test_needs_what_the_answer_asks(self, merchant, channel, answer):
@@ -259,16 +261,23 @@ class TestTheTable:
 class TestTermsByCommand:
     ARGS = ("--reviews", "CHANNEL", "--settles", "HOUSE", "--loss", "HOUSE")
 
-    def test_are_set_and_leave_what_was_asked_before(self, merchant, channel):
-        row, out = given.requested(merchant, channel), StringIO()
+    def test_are_set_once_and_may_be_said_again(self):
+        Channel.objects.create(code="wechat", created_at=AT)
+        for _ in range(2):
+            out = StringIO()
+            call_command("channel_terms", "wechat", "--registers", "card,qr", *self.ARGS,
+                         stdout=out)  # fmt: skip
 
-        call_command("channel_terms", "wechat", "--registers", "card,qr", *self.ARGS, stdout=out)
+        channel = Channel.objects.get(code="wechat")
+        assert (channel.registers, channel.loss_borne_by) == (["card", "qr"], "HOUSE")
+        assert "registers=['card', 'qr']" in out.getvalue()
+
+    def test_change_by_two_persons_alone(self, channel):
+        with pytest.raises(CommandError, match=r"wechat"):
+            call_command("channel_terms", "wechat", "--registers", "card,qr", *self.ARGS)
 
         channel.refresh_from_db()
-        row.refresh_from_db()
-        assert (channel.registers, channel.loss_borne_by) == (["card", "qr"], "HOUSE")
-        assert row.loss_borne_by == "CHANNEL"
-        assert "registers=['card', 'qr']" in out.getvalue()
+        assert channel.registers == ["qr"]
 
     @pytest.mark.parametrize("words", [("nobody",), ("wechat", "--registers", "nothing")])
     def test_refuse_what_is_unknown(self, channel, words):

@@ -29,6 +29,7 @@ SCREENS = admin.site._registry.values()
 _OF_A_SCREEN = ("changelist", "add", "change", "delete", "history", "step", "timeline")
 # Pages with a form that proposes, and the right they ask for.
 PAGES = {
+    "admin:channels_channel_terms": "channels.change_channel",
     "admin:foundation_lend": "foundation.view_delegation",
     "admin:foundation_role_new": "foundation.propose_staffrole",
     "admin:foundation_role_change": "foundation.propose_staffrole",
