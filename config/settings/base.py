@@ -127,6 +127,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 1  # hours
 AXES_RESET_ON_SUCCESS = True  # five in a row, not five in an hour
 AXES_LOCKOUT_CALLABLE = "foundation.portal.sign_in.locked_out"
+AXES_USERNAME_CALLABLE = "foundation.portal.guess.counted_name"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 
 # E-mail: smtp+tls://user:password@host:587, filemail:///folder or consolemail://.

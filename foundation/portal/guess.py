@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,7 +15,8 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from foundation import clock
+from foundation import clock, crypto
+from foundation.models import User
 from foundation.portal.session import DEVICE_COOKIE
 from foundation.services import guess_count as guess_counts
 
@@ -41,6 +42,19 @@ def one_by_one(request: HttpRequest, username: str, guess: Callable[[], T]) -> T
         except ValidationError as refused:
             refusal = refused
     raise refusal
+
+
+def counted_name(request: HttpRequest, credentials: Mapping[str, str] | None = None) -> str | None:
+    """
+    Return under which name failures from an address are counted (AXES_USERNAME_CALLABLE): that of
+    an account, else a keyed hash of what was typed. Some type their password there; it is not kept.
+    """
+    name = (credentials or {}).get("username") or request.POST.get("username")
+    known: dict[str, str] = request.__dict__.setdefault("counted_names", {})
+    if name and name not in known:
+        there = User.objects.filter(username=name.replace("\0", "")).exists()
+        known[name] = name if there else f"? {crypto.lookup_hash(f'guess:{name}').hex()[:32]}"
+    return known[name] if name else None
 
 
 def is_right(request: HttpRequest, *, username: str, password: str) -> bool:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from django.test import RequestFactory
 
 from config import logs
 from foundation import actor
@@ -65,6 +66,29 @@ class TestALineInProduction:
             "payment_password": "[hidden]",
             "amount_minor": 5,
         }
+
+    def test_hides_numbers_and_links_that_stand_in_the_text(
+        self, lines: logging.Logger, written: io.StringIO
+    ) -> None:
+        card, spaced, identity = "6222021234567894", "6222 0212-3456 7894", "11010519491231002x"
+        link = "/portal/password/" + "a1b2c3d4" * 4 + ".d0abcd-" + "9f" * 16
+        asked = RequestFactory().get(f"/admin/?q={card}&api_key=ck1_abc.{'x' * 30}")
+        try:
+            raise ValueError(f"({card}) exists, {spaced}, {identity}")
+        except ValueError:
+            lines.exception("Not Found: %s", link, extra={"request": asked, "tried": [card]})
+        lines.warning(
+            "ck32_rcf7agiday7e.cnsY04fRnhiNSce04rMIDKhK took 2026112200305512 of 1234567890123"
+        )
+
+        text = written.getvalue()
+        for secret in (card, spaced, identity, "9f9f", "cnsY04", "xxx"):
+            assert secret not in text
+        failed, told = map(json.loads, text.splitlines())
+        assert failed["request"] == "GET /admin/"
+        assert failed["event"] == "Not Found: /portal/password/[hidden]"
+        assert "([hidden]) exists" in failed["exception"]
+        assert told["event"] == "[hidden] took 2026112200305512 of 1234567890123"
 
     def test_is_one_line_with_its_traceback(
         self, lines: logging.Logger, written: io.StringIO

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from axes.models import AccessAttempt
 from django.core.management import call_command
 from django.db import IntegrityError, connection
 from django.test import Client
@@ -61,6 +62,17 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     monkeypatch.setattr(User, "check_password", counted)
     return seen
+
+
+@pytest.mark.django_db
+def test_a_password_typed_as_the_name_is_counted_and_not_kept() -> None:
+    sent = {"username": "Sesame-opens-4711", "password": "not it"}
+    answers = [Client().post(DOORS["portal"], sent).status_code for _ in range(6)]
+
+    assert answers == [200, 200, 200, 200, 429, 429]
+    kept = AccessAttempt.objects.values()
+    assert kept
+    assert "Sesame" not in str(list(kept))
 
 
 @pytest.mark.django_db
