@@ -25,6 +25,7 @@ from merchants.portal import (
     paper,
     payment_password,
     people,
+    webhook_endpoint,
 )
 from settlement.api import item as item_api
 from settlement.api import merchant_balance as balance_api
@@ -37,6 +38,7 @@ portal = [
     *confirmation.urlpatterns,
     *invitation.urlpatterns,
     *api_key.urlpatterns,
+    *webhook_endpoint.urlpatterns,
     *payment_password.urlpatterns,
     *bank_account.urlpatterns,
     *merchant.urlpatterns,

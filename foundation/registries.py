@@ -265,6 +265,19 @@ class SearchProvider(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """
+    A kind of news that a merchant's program may be told of; `title` is what people call it.
+
+    Its public name never changes. Declared by the package that knows the noun
+    (docs/rules/webhooks.md).
+    """
+
+    name: str
+    title: str | Promise
+
+
+@dataclass(frozen=True, slots=True)
 class MenuEntry:
     """A line of the admin's or the portal's menu; `door` is "admin" or "portal"."""
 
@@ -310,6 +323,7 @@ merchant_boxes: Registry[MerchantBox] = Registry("merchant_boxes")
 menu_entries: Registry[MenuEntry] = Registry("menu_entries")
 importables: Registry[Importable] = Registry("importables")
 exportables: Registry[Exportable] = Registry("exportables")
+webhook_events: Registry[WebhookEvent] = Registry("webhook_events")
 sent_lists: Registry[Promise] = Registry("sent_lists")  # titles of what goes out at once, by kind
 
 

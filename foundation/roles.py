@@ -75,6 +75,8 @@ ROLES: Final[Mapping[str, Role]] = {
             "merchants.change_membership",
             "merchants.change_partnergrant",
             "merchants.change_verificationrule",
+            "merchants.change_webhookdelivery",
+            "merchants.change_webhookendpoint",
             "merchants.export_agent",
             "merchants.import_agent",
             "merchants.propose_agent",
@@ -135,7 +137,12 @@ ROLES: Final[Mapping[str, Role]] = {
         _("engineer on duty"),
         _("keeps jobs and messages going; decides on no money"),
         (*_BUSINESS, *_PROPOSALS, *_MACHINE),
-        ("foundation.change_job", "foundation.change_outboxmessage", "settlement.change_item"),
+        (
+            "foundation.change_job",
+            "foundation.change_outboxmessage",
+            "merchants.change_webhookdelivery",
+            "settlement.change_item",
+        ),
     ),
     "risk": Role(
         pgettext_lazy("role", "risk"),

@@ -56,6 +56,7 @@ class MerchantsConfig(AppConfig):
         self._life()
         self._portal()
         self._agents()
+        self._webhooks()
         for sheet in (merchant_sheet, contact_sheet, bank_account_sheet):
             registries.importables.register(sheet.IMPORTABLE.name, sheet.IMPORTABLE)
             registries.exportables.register(sheet.EXPORTABLE.name, sheet.EXPORTABLE)
@@ -73,6 +74,7 @@ class MerchantsConfig(AppConfig):
             (_("Bank accounts"), "portal:bank_accounts", Ability.MANAGE),
             (_("People"), "portal:people", Ability.MANAGE),
             (_("API keys"), "portal:api_keys", Ability.MANAGE),
+            (_("Webhooks"), "portal:webhooks", Ability.MANAGE),
             (_("Confirmations"), "portal:confirmations", Ability.WITHDRAW),
             (_("Licences and papers"), "portal:papers", ""),
             (_("Details"), "portal:details", ""),
@@ -111,6 +113,15 @@ class MerchantsConfig(AppConfig):
         registries.importables.register(sheet, agent_sheet.IMPORTABLE)
         registries.exportables.register(sheet, agent_sheet.EXPORTABLE)
         registries.exportables.register(agent_report.EXPORTABLE.name, agent_report.EXPORTABLE)
+
+    def _webhooks(self) -> None:
+        """Declare what merchants' programs are told of the merchant itself."""
+        from foundation import registries
+        from merchants.services import webhook_news
+
+        for event in webhook_news.ALL:
+            registries.webhook_events.register(event.name, event)
+        registries.lifecycle_listeners.register("merchants.webhooks", webhook_news.on_lifecycle)
 
     def _verification(self) -> None:
         """Declare what must be proved for what, and by what."""

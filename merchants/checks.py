@@ -1,7 +1,8 @@
-"""System checks: how payment passwords are hashed, and with which pepper."""
+"""System checks: how payment passwords are hashed, with which pepper; whom webhooks may call."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -52,6 +53,22 @@ def check_hashing(**_: Any) -> list[CheckMessage]:
     if any(len(one) < _PEPPER_LETTERS for one in pepper.known()):
         message = f"A pepper has at least {_PEPPER_LETTERS} letters."
         found.append(Error(message, id="merchants.E006"))
+    return found
+
+
+@register(Tags.security, deploy=True)
+def check_webhooks(**_: Any) -> list[CheckMessage]:
+    """Refuse a deployment that calls its own machine, or an unreadable network (WHK-4)."""
+    found: list[CheckMessage] = []
+    if settings.WEBHOOK_LOCAL:
+        message = "WEBHOOK_LOCAL lets webhooks call this machine: it is for development alone."
+        found.append(Error(message, id="merchants.E007"))
+    for text in settings.WEBHOOK_REFUSED_NETWORKS:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            message = f"WEBHOOK_REFUSED_NETWORKS: {text!r} is no network in CIDR form."
+            found.append(Error(message, id="merchants.E008"))
     return found
 
 

@@ -24,7 +24,7 @@ class Module(TextChoices):
     MONEY = "MONEY", _("balances, statements and settlements")
     PAYOUT = "PAYOUT", _("withdrawals and bank accounts")
     PEOPLE = "PEOPLE", _("people and their proofs")
-    KEYS = "KEYS", _("API keys")
+    KEYS = "KEYS", _("API keys and webhooks")
     PAPERS = "PAPERS", _("licences and papers")
 
 
@@ -71,7 +71,10 @@ DOORS: Final[Mapping[str, Module]] = {
         Module.PEOPLE,
     ),
     **dict.fromkeys(
-        ("portal:api_keys", "portal:api_key_new", "portal:api_key_rotate", "portal:api_key_off"),
+        ("portal:api_keys", "portal:api_key_new", "portal:api_key_rotate", "portal:api_key_off",
+         "portal:webhooks", "portal:webhook_new", "portal:webhook", "portal:webhook_secret",
+         "portal:webhook_events", "portal:webhook_test", "portal:webhook_pause",
+         "portal:webhook_resume", "portal:webhook_remove", "portal:webhook_replay"),
         Module.KEYS,
     ),
     "portal:papers": Module.PAPERS,

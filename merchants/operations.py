@@ -14,6 +14,7 @@ from merchants.services import (
     confirmation,
     own_key,
     own_people,
+    own_webhook,
     payment_password,
 )
 from merchants.services.verification_token import payee_words
@@ -35,6 +36,8 @@ OPERATIONS: Final = (
     ),
     VerifiedOperation(own_key.CREATE, _("make an API key"), _MANAGE, payee=payee_words),
     VerifiedOperation(own_key.SHOW, _("show the secret of an API key"), _MANAGE),
+    VerifiedOperation(own_webhook.CREATE, _("make a webhook endpoint"), _MANAGE, payee=payee_words),
+    VerifiedOperation(own_webhook.SHOW, _("show the secret of a webhook endpoint"), _MANAGE),
     VerifiedOperation(payment_password.SET, _("set the payment password"), payment_password.WHO),
     VerifiedOperation(
         payment_password.CHANGE, _("change the payment password"), payment_password.WHO

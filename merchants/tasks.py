@@ -15,6 +15,8 @@ from merchants.services import (
     paper_letter,
     paper_watch,
 )
+from merchants.services import webhook_delivery as webhooks
+from merchants.services import webhook_endpoint as webhook_endpoints
 
 
 @shared_task(name="merchants.mail_invitation")
@@ -78,3 +80,21 @@ def watch_papers(**_: object) -> None:
         paper_watch.run(on_date=clock.business_date(now), at=now)
     except jobs.JobRunning:
         return  # another one is at it
+
+
+@shared_task(name="merchants.send_webhooks", time_limit=60, soft_time_limit=50)
+def send_webhooks(**_: object) -> None:
+    """Tell merchants' programs what is due; every few seconds, in parallel too."""
+    webhooks.send_due(now=clock.now)
+
+
+@shared_task(name="merchants.tell_of_webhook", time_limit=120, soft_time_limit=110)
+def tell_of_webhook(*, merchant_id: int, endpoint_id: int, **_: object) -> None:
+    """Tell a merchant's owners that an endpoint was paused after days of failures."""
+    webhook_endpoints.tell_owners(merchant_id=merchant_id, endpoint_id=endpoint_id)
+
+
+@shared_task(name="merchants.purge_webhooks")
+def purge_webhooks(**_: object) -> None:
+    """Forget deliveries that ended and are old; once a day."""
+    webhooks.purge(at=clock.now())

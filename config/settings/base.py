@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from config import databases, logs
+from config.settings.beat_schedule import CELERY_BEAT_SCHEDULE as CELERY_BEAT_SCHEDULE
 
 env = environ.Env()
 
@@ -255,65 +255,6 @@ CELERY_TASK_TIME_LIMIT = 900  # below every lease, which is below the broker's v
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
-# Beat only asks what is due: two beats, or none for an hour, do no harm. An order that waited too
-# long is dropped.
-CELERY_BEAT_SCHEDULE = {
-    "send and ask about payouts": {
-        "task": "settlement.watch_payouts",
-        "schedule": 5.0,
-        "options": {"expires": 10},
-    },
-    "alarm about unknown payouts": {
-        "task": "settlement.alarm_payouts",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "relay the outbox": {
-        "task": "foundation.relay_outbox",
-        "schedule": 3.0,
-        "options": {"expires": 30},
-    },
-    "expire approvals": {
-        "task": "foundation.expire_approvals",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "forget uploads and delete exports": {
-        "task": "foundation.expire_files",
-        "schedule": 300.0,
-        "options": {"expires": 300},
-    },
-    "settle what is due": {  # T1 after the cut-off, T0 in a cycle each hour
-        "task": "settlement.settle_due",
-        "schedule": crontab(minute="5"),
-        "options": {"expires": 1800},
-    },
-    "watch papers that end": {  # again at noon: what a dead server left is taken up the same day
-        "task": "merchants.watch_papers",
-        "schedule": crontab(hour="6,12", minute="20"),
-        "options": {"expires": 3600},
-    },
-    "forget old idempotency keys": {
-        "task": "foundation.purge_idempotency_keys",
-        "schedule": 24 * 3600.0,
-        "options": {"expires": 3600},
-    },
-    "forget old guesses": {
-        "task": "foundation.purge_guess_counts",
-        "schedule": 24 * 3600.0,
-        "options": {"expires": 3600},
-    },
-    "forget sessions that are over": {
-        "task": "foundation.purge_sessions",
-        "schedule": 24 * 3600.0,
-        "options": {"expires": 3600},
-    },
-    "forget what the outbox did long ago": {
-        "task": "foundation.purge_outbox",
-        "schedule": 24 * 3600.0,
-        "options": {"expires": 3600},
-    },
-}
 CELERY_BEAT_SCHEDULER = "foundation.timetable:Timetable"
 
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -342,6 +283,13 @@ CHANNEL_SIMULATOR: dict[str, Any] = {
     "write_timeout": env.float("CHANNEL_SIMULATOR_WRITE_TIMEOUT", default=5.0),
     "read_timeout": env.float("CHANNEL_SIMULATOR_READ_TIMEOUT", default=10.0),
 }
+
+# Webhooks: how many calls are under way at once, so that slow receivers leave workers to the money;
+# which networks are never called beside those that are not public (our own public ones, a NAT64
+# prefix); whether http://127.0.0.1 may be called, for development alone (docs/rules/webhooks.md).
+WEBHOOK_SENDERS = env.int("WEBHOOK_SENDERS", default=2)
+WEBHOOK_REFUSED_NETWORKS: list[str] = env.list("WEBHOOK_REFUSED_NETWORKS", default=[])
+WEBHOOK_LOCAL = env.bool("WEBHOOK_LOCAL", default=False)
 
 # Counters that all web processes share: redis://host:port/1 or unix://path?db=1 of a Valkey or
 # Redis. Without it each process counts by itself. Nothing is kept there that must not be lost.

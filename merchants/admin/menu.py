@@ -33,22 +33,18 @@ def fill() -> None:
         paper,
         partner_grant,
         verification,
+        webhook_delivery,
+        webhook_endpoint,
     )
 
     document.fill()
     admin.site.add_page(  # type: ignore[attr-defined]
         "merchants/verificationrule/propose/", verification.propose_page, verification.PROPOSE
     )
-    agent_propose.fill()
-    application.fill()
-    application_people.fill()
-    application_review.fill()
-    capability.fill()
-    link.fill()
-    merchant_state.fill()
-    merchant_emergency.fill()
-    merchant_import.fill()
-    confirmation.fill()
+    for noun in (agent_propose, application, application_people, application_review, capability,
+                 confirmation, link, merchant_state, merchant_emergency,
+                 merchant_import):  # fmt: skip
+        noun.fill()
     _offer()
     nouns = (
         application,
@@ -64,6 +60,8 @@ def fill() -> None:
         invitation,
         api_key,
         partner_grant,
+        webhook_endpoint,
+        webhook_delivery,
         verification,
     )
     menu.register(_("Merchants"), [line for noun in nouns for line in noun.MENU])

@@ -34,6 +34,8 @@ from merchants.models.verification import (
     VerificationRule,
     VerificationToken,
 )
+from merchants.models.webhook_delivery import WebhookDelivery
+from merchants.models.webhook_endpoint import WebhookEndpoint
 
 __all__ = [
     "Ability",
@@ -79,4 +81,6 @@ __all__ = [
     "VerificationRequest",
     "VerificationRule",
     "VerificationToken",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

@@ -44,6 +44,7 @@ WHY_NOT = {
     "merchants.OneTimeCode": "one row for each code, of a request with its person; only sent once",
     "merchants.Paper": "carries its actor; superseded once, by what a trigger finds approved",
     "merchants.VerificationRequest": _PERSON,
+    "merchants.WebhookDelivery": "a fact with its actor; a trigger keeps what it tells for 90 days",
     "merchants.VerificationToken": "one row for each token, with its person; used up once",
     "ledger.Ability": _LAW,
     "ledger.AccountKind": _LAW,

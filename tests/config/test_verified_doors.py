@@ -18,11 +18,12 @@ from merchants.models import (
     Membership,
     PaymentPassword,
     VerificationToken,
+    WebhookEndpoint,
 )
 from merchants.services import api_key as api_keys
 from settlement.models import Withdrawal
 from settlement.portal.withdrawal_form import new_token
-from tests.factories import payout, portal
+from tests.factories import payout, portal, webhook
 from tests.factories.verification import PIN as FACTORY_PIN
 from tests.factories.verification import ask, give, member, other, prove, rule
 
@@ -37,6 +38,7 @@ STORED = (
     Invitation,
     Membership,
     PaymentPassword,
+    WebhookEndpoint,
     Withdrawal,
 )
 
@@ -116,6 +118,18 @@ DOORS: dict[str, list[Door]] = {
         )
     ],
     "api_key.show": [_key],
+    "webhook.create": [
+        lambda shop: (
+            "webhooks/new",
+            {"url": "https://shop.example.com/", "events": [webhook.MERCHANT]},
+        )
+    ],
+    "webhook.show": [
+        lambda shop: (
+            f"webhooks/{webhook.endpoint(shop.merchant).id}/secret",
+            {"overlap": "0"},
+        )
+    ],
     "payment_password.set": [_set],
     "payment_password.change": [_new_password],
     "payment_password.reset": [lambda shop: _new_password(shop, "payment-password/forgotten")],

@@ -122,7 +122,7 @@ def pages(made: portal.Shop) -> set[str]:
         "merchant_id": made.merchant.id, "number": "W1", "item_id": 1, "payment_id": 1,
         "channel_code": "simulator", "content_type_id": 1, "object_id": 1, "uuid": UUID(int=0),
         "factor_id": 1, "sign_in_id": 1, "user_id": UUID(int=0), "role_id": 1,
-        "invitation_id": 1, "key_id": 1, "token": "1.2.3",
+        "invitation_id": 1, "key_id": 1, "endpoint_id": 1, "delivery_id": 1, "token": "1.2.3",
         "approval_id": 1, "position": 0, "kind": "merchants", "form": "csv", "import_id": 1,
         "export_id": 1, "confirmation_id": 1, "page": 1,
     }  # fmt: skip

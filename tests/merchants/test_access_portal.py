@@ -17,7 +17,7 @@ from merchants.services import custom_role as custom_roles
 from merchants.services import invitation as invitations
 from merchants.services import membership as memberships
 from settlement.models import Batch, Item, Run, Withdrawal
-from tests.factories import payout, portal
+from tests.factories import payout, portal, webhook
 from tests.factories.merchants import MembershipFactory, MerchantFactory
 from tests.factories.verification import PIN, ask, give, member, rule
 
@@ -29,7 +29,8 @@ OPEN = {
 }  # fmt: skip
 ONLY_POST = {
     "withdrawal_cancel", "person_off", "invitation_resend", "invitation_withdraw", "api_key_off",
-    "confirmation_refuse",
+    "confirmation_refuse", "webhook_test", "webhook_pause", "webhook_resume", "webhook_remove",
+    "webhook_replay",
 }  # fmt: skip
 
 
@@ -50,8 +51,11 @@ def words() -> dict[str, object]:
     account = payout.payee(500_00)
     withdrawal = payout.request(account)
     item = settled_item(account.merchant_id)
+    delivery = webhook.told(webhook.endpoint(account.merchant))
     return {
         "merchant_id": account.merchant_id,
+        "endpoint_id": delivery.endpoint_id,
+        "delivery_id": delivery.id,
         "number": withdrawal.number,
         "item_id": item.id,
         **people(account.merchant),
@@ -135,7 +139,7 @@ class TestEveryPage:
         merchant = MerchantFactory()
         client.force_login(portal.member(merchant), BACKEND)
         things = {"item_id", "number", "user_id", "role_id", "invitation_id", "key_id",
-                  "confirmation_id"}  # fmt: skip
+                  "confirmation_id", "endpoint_id", "delivery_id"}  # fmt: skip
         naming = [p for p in of_a_merchant() if things & set(p.pattern.converters)]
 
         found = {

@@ -29,6 +29,7 @@ MONEY = {name for name, module in DOORS.items() if module in OF_MONEY}
 WORDS: dict[str, Any] = {
     "number": "W1", "item_id": 1, "user_id": "00000000-0000-0000-0000-000000000000", "role_id": 1,
     "invitation_id": 1, "token": "x", "confirmation_id": 1, "key_id": 1,
+    "endpoint_id": 1, "delivery_id": 1,
 }  # fmt: skip
 
 
