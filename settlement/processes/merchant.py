@@ -103,6 +103,7 @@ CHANGING = Process(
             _("Approval of the change"),
             _("A third person reads every difference, before and after, and decides."),
             ("APP-17", "APP-18", "APP-20", "MER-14", "PAP-1"),
+            doors=("task merchants.tell_of_change",),
             decides=("merchants.application_change",),
             writes=("merchants.Merchant", "merchants.ApplicationEvidence", "merchants.Paper"),
             within=application_review.DECIDE_WITHIN,
@@ -299,6 +300,7 @@ STATES = Process(
             _("Decided by another person"),
             _("From then on the money stands still, or goes on; the merchant reads why."),
             ("MST-1", "MST-4", "MST-5", "CAP-2", "CAP-3"),
+            doors=("task merchants.tell_of_move",),
             decides=("merchants.freeze", "merchants.restrict", "merchants.restore",
                      "merchants.capability"),
             moves=(
