@@ -175,7 +175,7 @@ def _letter(code: OneTimeCode, digits: str) -> Letter:
         ]
         if asked.amount_minor:
             amount = Money(asked.amount_minor, asked.currency)
-            lines.append(_("Amount: %(amount)s") % {"amount": amount})
+            lines.append(_("Amount: %(amount)s") % {"amount": amount.grouped})
         payee = operation.payee(merchant_id=asked.merchant_id, payee=asked.payee)
         if payee:
             lines.append(_("To: %(payee)s") % {"payee": payee})

@@ -90,7 +90,7 @@ class WithdrawalForm(forms.Form):
             try:
                 amount = Money.parse(given["amount"].strip(), account.currency)
             except DomainError as refusal:
-                self.add_error("amount", str(refusal))
+                self.add_error("amount", _said_of(given["amount"], refusal))
                 return given
             if not amount:
                 self.add_error("amount", _("The amount must be more than nothing."))
@@ -106,6 +106,14 @@ class WithdrawalForm(forms.Form):
     def money(self) -> Money:
         """The amount that was asked for."""
         return Money(self.cleaned_data["money"].minor, self.cleaned_data["money"].currency)
+
+
+def _said_of(typed: str, refusal: DomainError) -> str:
+    """Say how to write an amount that was copied from where amounts are grouped."""
+    plain = typed.replace(",", "").strip()
+    if "," in typed and plain.replace(".", "", 1).isdecimal():
+        return _("Write the amount without commas, if you mean it so: %(plain)s") % {"plain": plain}
+    return str(refusal)
 
 
 @dataclass(frozen=True, slots=True)

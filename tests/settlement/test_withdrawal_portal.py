@@ -173,6 +173,12 @@ class TestAsk:
         assert all("amount" in answer.context["form"].errors for answer in answers)
         assert not Withdrawal.objects.exists()
 
+    def test_says_how_to_write_what_was_copied_with_commas(self, reader, shop):
+        answer = send(reader, shop, form_of(reader, shop), "ask", amount="71,094.18")
+
+        assert "without commas" in str(answer.context["form"].errors["amount"])
+        assert "71094.18" in str(answer.context["form"].errors["amount"])
+
     def test_pays_to_no_account_of_another_merchant(self, reader, shop):
         other = BankAccountFactory(merchant=MerchantFactory())
 
