@@ -2,11 +2,14 @@
 // his text gone. It asks first, takes the fresh token of that answer, and then sends.
 for (const form of document.querySelectorAll("form[data-ask]")) {
   const said = form.querySelector("[data-signed-out]");
-  let asking = false, sure = false;
+  let asking = false, sure = false, sent = false;
   form.addEventListener("submit", async (event) => {
-    if (sure) return;
+    if (sure && !sent) {
+      sent = true;
+      return;
+    }
     event.preventDefault();
-    if (asking) return; // a double click is one
+    if (asking || sent) return; // a double click is one
     asking = true;
     try {
       const answer = await fetch(form.dataset.ask, {redirect: "manual", cache: "no-store"});
@@ -26,5 +29,5 @@ for (const form of document.querySelectorAll("form[data-ask]")) {
     sure = true;
     form.requestSubmit(event.submitter);
   });
-  addEventListener("pageshow", () => { sure = false; });
+  addEventListener("pageshow", () => { sure = sent = false; }); // back from the next page
 }
