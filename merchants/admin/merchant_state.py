@@ -39,6 +39,7 @@ PROPOSE: Final = "merchants_merchant_move"
 LIST: Final = "merchants_merchant_moves"
 MENU = [(PROPOSE, gettext_lazy("Freeze and restore"), "ac_unit", RIGHT)]
 MOST_BYTES: Final = 1024 * 1024
+_MOST_LINES: Final = 2 * states.MOST  # of a file, empty ones included
 _MOST_CHOSEN: Final = 200  # merchants chosen by their boxes; a page of the list has fewer
 _BETWEEN: Final = re.compile(r"[\r\n\t,;，；、]+")
 _HEADERS: Final = ("merchant_no", "merchant number", "商户号", "商户编号")
@@ -115,7 +116,11 @@ class MoveForm(forms.Form):
         content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise forms.ValidationError(_("The file is larger than 1 MiB."))
-        numbers = [_BETWEEN.split(line)[0].strip('" ') for line in _text(content).splitlines()]
+        lines = _text(content).splitlines()
+        if len(lines) > _MOST_LINES:  # a MiB of line ends would take seconds
+            most = {"most": states.MOST}
+            raise forms.ValidationError(_("At most %(most)s merchants in one list.") % most)
+        numbers = [_BETWEEN.split(line)[0].strip('" ') for line in lines]
         numbers = [number for number in numbers if number]
         return numbers[1:] if numbers and numbers[0].lower() in _HEADERS else numbers
 

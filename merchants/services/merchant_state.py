@@ -45,7 +45,7 @@ ENDING: Final = "merchants.ending"  # announced before END moves: listeners may 
 MOST: Final = 5_000  # merchants of one list
 MAX_DOCUMENT: Final = 200
 LASTS: Final = timedelta(days=7)
-_NAMED: Final = 5  # merchants that a refusal names
+_NAMED: Final = 50  # merchants that a refusal names: who has to take them out wants them all
 
 
 class MoveMalformed(Malformed):

@@ -85,6 +85,7 @@ class TestTheList:
             ({"action": "merchants.close"}, "action"),
             ({"file": SimpleUploadedFile("a.csv", b"\xff\xfe\x00")}, "file"),
             ({"file": SimpleUploadedFile("a.csv", b"x" * (1024 * 1024 + 1))}, "file"),
+            ({"file": SimpleUploadedFile("a.csv", b"\n" * 900_000)}, "file"),
         ],
     )
     def test_says_a_mistake_beside_its_field(self, shops, sent, field):
