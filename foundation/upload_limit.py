@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import Any
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.http import HttpRequest
 
@@ -44,6 +46,39 @@ class UploadLimit(FileUploadHandler):
     def file_complete(self, file_size: int) -> None:
         """Leave the file to the handlers behind this one."""
         return
+
+
+class NamelessFiles(FileUploadHandler):
+    """
+    Keeps what is too large for memory in files that have no name.
+
+    The last of FILE_UPLOAD_HANDLERS. Whatever ends the process, nothing of an upload is left on
+    the disk, where it would lie in clear and nobody would look for it (DOC-8).
+    """
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        """Begin a file."""
+        super().new_file(*args, **kwargs)
+        self._kept = tempfile.TemporaryFile(  # noqa: SIM115  # closed with the request
+            dir=settings.FILE_UPLOAD_TEMP_DIR
+        )
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        """Keep what came."""
+        self._kept.write(raw_data)
+
+    def file_complete(self, file_size: int) -> UploadedFile[Any]:
+        """Return the file; it is gone when it is closed."""
+        self._kept.seek(0)
+        return UploadedFile(
+            self._kept, self.file_name, self.content_type, file_size, self.charset,
+            self.content_type_extra,
+        )  # fmt: skip
+
+    def upload_interrupted(self) -> None:
+        """Let go of what came of a file that did not come whole."""
+        if hasattr(self, "_kept"):
+            self._kept.close()
 
 
 def refused_field(request: HttpRequest) -> str:

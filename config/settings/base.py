@@ -241,7 +241,7 @@ UPLOAD_MAX_REQUEST_BYTES = 64 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
     "foundation.upload_limit.UploadLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "foundation.upload_limit.NamelessFiles",
 ]
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import os
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Final
 
 import xlsxwriter
@@ -17,6 +22,7 @@ import xlsxwriter
 # Behind a semicolon or a tab a cell begins where those separate the columns of a CSV.
 _FORMULA: Final = re.compile(r"(?:^|[;\t\r\n])(?=[\s\"]*[=+\-@＝＋－＠])|^(?=[\t\r\n])")
 _IN_MEMORY: Final = 1 << 20  # a small file never touches the disk
+_ABANDONED_SECONDS: Final = 2 * 3600  # parts this old belong to nobody: no task runs so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,29 @@ def _write_csv(file: IO[bytes], lines: Iterable[Sequence[str]]) -> None:
 
 
 def _write_xlsx(file: IO[bytes], lines: Iterable[Sequence[str]]) -> None:
-    book = xlsxwriter.Workbook(file, {"constant_memory": True})
+    """Write rows as they come; the parts of the file have names on the disk meanwhile."""
+    with tempfile.TemporaryDirectory(dir=_swept()) as parts:
+        _write_book(file, lines, parts)
+
+
+def _swept() -> Path:
+    """
+    Return the folder for parts, without those of processes that were killed: they would lie there
+    in clear, and nobody would look for them.
+    """
+    folder = Path(tempfile.gettempdir()) / f"countinghouse-sheets-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} is somebody else's.")
+    for left in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another one sweeps too
+            if left.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                shutil.rmtree(left)
+    return folder
+
+
+def _write_book(file: IO[bytes], lines: Iterable[Sequence[str]], parts: str) -> None:
+    book = xlsxwriter.Workbook(file, {"constant_memory": True, "tmpdir": parts})
     sheet = book.add_worksheet()
     as_text = book.add_format({"num_format": "@"})
     sheet.set_column(0, 59, 18, as_text)

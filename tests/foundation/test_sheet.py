@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import resource
+import tempfile
 import zipfile
 from datetime import date
+from pathlib import Path
 
 import pytest
 import xlsxwriter
@@ -207,6 +210,21 @@ class TestReading:
 
 
 class TestWriting:
+    def test_leaves_nothing_and_sweeps_what_killed_processes_left(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        folder = tmp_path / f"countinghouse-sheets-{os.getuid()}"
+        for name in ("old", "new"):
+            (folder / name).mkdir(parents=True)
+            (folder / name / "part").write_text("in clear")
+        os.utime(folder / "old", (0, 0))
+
+        with sheet.written("xlsx", COLUMNS, [["1", "店"]]) as file:
+            assert file.read(2) == b"PK"
+
+        assert [one.name for one in folder.iterdir()] == ["new"]
+
     @pytest.mark.parametrize(
         ("value", "kept"),
         [

@@ -75,3 +75,18 @@ class TestUploadLimit:
 
         assert refused_field(asked) == ""
         assert asked.FILES["one"].read() == b"abc"
+
+    def test_leaves_no_name_on_the_disk(self, tmp_path, settings):
+        settings.FILE_UPLOAD_TEMP_DIR = tmp_path
+        settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+        body = HEAD + b"x" * 300_000 + b"\r\n--x--\r\n"
+
+        asked = request(io.BytesIO(body), len(body))
+
+        file = asked.FILES["licence"]
+        assert list(tmp_path.iterdir()) == []
+        assert (file.name, file.size, file.content_type) == ("a.png", 300_000, "image/png")
+        assert file.read() == b"x" * 300_000
+        assert b"".join(file.chunks()) == b"x" * 300_000  # from its beginning again
+        asked.close()
+        assert file.closed
