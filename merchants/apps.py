@@ -102,7 +102,13 @@ class MerchantsConfig(AppConfig):
     def _agents(self) -> None:
         """Let agents be proposed, decided on, brought in and taken out."""
         from foundation import registries
-        from merchants.services import agent, agent_move, agent_report, agent_sheet
+        from merchants.services import (
+            agent,
+            agent_move,
+            agent_report,
+            agent_sheet,
+            application_person,
+        )
 
         for action in (*agent.ACTIONS, agent_move.ACTION, agent_sheet.ACTION):
             registries.approval_actions.register(action.name, action)
@@ -112,7 +118,8 @@ class MerchantsConfig(AppConfig):
         sheet = agent_sheet.IMPORTABLE.name
         registries.importables.register(sheet, agent_sheet.IMPORTABLE)
         registries.exportables.register(sheet, agent_sheet.EXPORTABLE)
-        registries.exportables.register(agent_report.EXPORTABLE.name, agent_report.EXPORTABLE)
+        for report in (agent_report, application_person):
+            registries.exportables.register(report.EXPORTABLE.name, report.EXPORTABLE)
 
     def _webhooks(self) -> None:
         """Declare what merchants' programs are told of the merchant itself."""

@@ -23,6 +23,7 @@ from foundation.admin.file_export import export_links
 from foundation.models import User
 from merchants.selectors import application_person
 from merchants.services import agent_report
+from merchants.services import application_person as person_report
 
 MENU = [
     (
@@ -81,6 +82,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "agents": application_person.agents(span),
         "most": application_person.MOST,
         "export": export_links(cast(User, request.user), agent_report.EXPORTABLE.name),
+        "export_people": export_links(cast(User, request.user), person_report.EXPORTABLE.name),
         "person": person,
         "frozen": application_person.frozen_by(person, span) if person else [],
         "agent_id": agent_id,

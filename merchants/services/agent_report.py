@@ -39,7 +39,12 @@ class AgentReport(Resource):
 
 def chosen(filter: Mapping[str, str]) -> QuerySet[Any]:
     """Return the agents whose merchants were taken on in these days. Raises FilterMalformed."""
-    return application_person.by_agent(Span(_day(filter, "first"), _day(filter, "last")))
+    return application_person.by_agent(span_of(filter))
+
+
+def span_of(filter: Mapping[str, str]) -> Span:
+    """Return the days that a filter names, both included. Raises FilterMalformed."""
+    return Span(_day(filter, "first"), _day(filter, "last"))
 
 
 def _day(filter: Mapping[str, str], name: str) -> date | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group
@@ -17,6 +17,8 @@ from merchants.selectors import application_person
 from merchants.selectors.application_person import Span
 from tests.factories import agent as make
 from tests.factories import merchant_state
+from tests.factories import paper as papers
+from tests.factories.application import AT
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import MerchantFactory
 
@@ -132,3 +134,25 @@ class TestTheReport:
     )  # fmt: skip
     def test_answers_what_no_page_of_ours_asks(self, query):
         assert auditor().get(reverse("admin:application_people"), query).status_code == 200
+
+
+class TestTheListByPerson:
+    def test_names_who_took_each_merchant_on_and_whether_it_was_ever_frozen(self):
+        fine, frozen = papers.approved(), papers.approved(at=AT + timedelta(days=1))
+        merchant_state.stand(frozen.pk, "FROZEN")
+        merchant_state.stand(frozen.pk, "ACTIVE")
+        MerchantFactory()
+        operator = somebody("operator")
+        page = operator.get(reverse("admin:application_people"))
+        (link,) = page.context["export_people"]
+
+        operator.post(link.url, {"format": "csv"})
+
+        rows = [line.split(",") for line in rows_of(FileExport.objects.get())]
+        assert [[row[0], row[2], *row[6:]] for row in rows] == [
+            [fine.merchant_no, "2026-03-02", "", "0", "ACTIVE"],
+            [frozen.merchant_no, "2026-03-03", "", "1", "ACTIVE"],
+        ]
+        brought, first, second = rows[0][3:6]
+        assert brought.startswith("Person")
+        assert len({brought, first, second}) == 3
