@@ -116,12 +116,13 @@ def notice(merchant: Merchant, *, on: date) -> Notice | None:
 
 def named_in(merchant: Merchant) -> list[str]:
     """
-    Return what the open proposals that name a merchant in a list of moves are called; they lie in
-    the house's book.
+    Return what the open proposals are called that name a merchant in a list, of moves or of agents;
+    they lie in the house's book.
     """
     found = sql.rows(
         "SELECT a.subject FROM foundation_approval a WHERE a.merchant_id = %(house)s"
-        " AND a.state = 'PROPOSED' AND a.subject LIKE 'merchants:%%' AND EXISTS ("
+        " AND a.state = 'PROPOSED' AND (a.subject LIKE 'merchants:%%'"
+        " OR a.subject LIKE 'merchant_agents:%%') AND EXISTS ("
         "  SELECT FROM jsonb_array_elements_text(a.after -> 'merchants') AS line"
         "   WHERE starts_with(line, %(number)s))",
         {"house": house_id(), "number": f"{merchant.merchant_no} "},

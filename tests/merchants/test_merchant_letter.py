@@ -104,6 +104,20 @@ class TestMoves:
         assert said == [True, True, False]
 
 
+class TestAClosedMerchant:
+    def test_is_told_so_where_it_wants_to_change_something(self, client: Client):
+        shop = MerchantFactory()
+        client.force_login(owned(shop))
+        for action in (states.CLOSE, states.END):
+            make.move(action, [shop.merchant_no])
+
+        answer = client.get(reverse("portal:people", args=[shop.id]))
+
+        assert answer.status_code == 403
+        assert "nothing of it can be changed any more" in answer.content.decode()
+        assert "another role" not in answer.content.decode()
+
+
 class TestDetails:
     def test_are_told_when_an_approved_change_changed_some_by_their_names_alone(self):
         merchant = change.merchant()
