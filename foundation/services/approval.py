@@ -192,8 +192,7 @@ def decide(
             actor=who.name,
             request_id=who.request_id,
         )
-        made.stamp = stamps.decision(made)
-        made.save(force_insert=True)
+        _keep(made)
         if not approve:
             _close(approval, State.REJECTED, at)
         elif _decisions(approval).filter(approves=True).count() >= approval.checkers_needed:
@@ -311,9 +310,7 @@ def _require_checker(approval: Approval, checker: User, at: datetime) -> Delegat
     action = registries.approval_actions.get(approval.action)
     gain = action.gains(approval).union(*(of(approval) for of in registries.approval_insiders))
     if str(checker.person_id) in gain:
-        raise CheckerGains(
-            _("This proposal is in your favour, or about a merchant for which you act.")
-        )
+        raise _gains()
     spoken = {
         person
         for decision in _decisions(approval)
@@ -338,6 +335,23 @@ def _require_checker(approval: Approval, checker: User, at: datetime) -> Delegat
         if one.delegator_person_id not in spoken:
             return one
     raise AlreadyDecided(_("The right that was lent to you was used here already."))
+
+
+def _keep(made: ApprovalDecision) -> None:
+    """Stamp and store a decision; the database knows who was invited in this very moment, too."""
+    made.stamp = stamps.decision(made)
+    try:
+        made.save(force_insert=True)
+    except IntegrityError as refused:
+        if "approval_insider" not in str(refused):
+            raise
+        raise _gains() from refused
+
+
+def _gains() -> CheckerGains:
+    return CheckerGains(
+        _("This proposal is in your favour, or about a merchant for which you act.")
+    )
 
 
 def _decisions(approval: Approval) -> QuerySet[ApprovalDecision]:

@@ -12,6 +12,7 @@ from foundation.models import Approval, Person, User
 from foundation.services import approval as approvals
 from foundation.services import delegation as delegations
 from merchants.models import Membership, Merchant
+from merchants.selectors import membership as selectors
 from merchants.services import bank_account as bank_accounts
 from merchants.services import invitation as invitations
 from merchants.services import membership as memberships
@@ -150,6 +151,15 @@ class TestWhoActsForTheMerchant:
 
         with refused_by_database():
             written(proposal(merchant), staff)
+
+    def test_and_says_so_in_words(self, monkeypatch):
+        """As when he was invited after Python had looked."""
+        merchant = MerchantFactory()
+        _own, staff = both(merchant)
+        monkeypatch.setattr(selectors, "insiders", lambda ids: frozenset())
+
+        with pytest.raises(approvals.CheckerGains):
+            decide(proposal(merchant), staff)
 
     def test_is_refused_by_the_database_of_a_list_too(self):
         merchant, other = MerchantFactory(), MerchantFactory()
