@@ -60,6 +60,15 @@ def require(door: str, *, merchant_id: int) -> None:
         raise NotInContract(refusal(), door=door)
 
 
+def without(door: str, *, merchant_ids: Collection[int]) -> frozenset[int]:
+    """Return for which of these merchants a door does not appear; one statement for most."""
+    technical = Paper.objects.filter(
+        merchant_id__in=merchant_ids, kind=Kind.CONTRACT, superseded_by=None
+    ).exclude(about__in=(ContractType.FUNDS_HELD, ""))
+    asked = technical.values_list("merchant_id", flat=True)
+    return frozenset(one for one in asked if not opens(door, modules_of(one)))
+
+
 def refusal() -> str:
     """Say in a sentence why a module is not there."""
     return _(

@@ -21,6 +21,7 @@ from foundation.sheet import Checked, Effect
 from merchants.models import BankAccount, Merchant
 from merchants.models.application import AccountKind
 from merchants.selectors import bank_account as accounts
+from merchants.selectors import contract as contracts
 from merchants.services import application_check as checks
 from merchants.services import bank_account_request as requests
 from merchants.services.bank_account_request import Wanted
@@ -66,6 +67,7 @@ class BankAccountSheet(sheet.SheetResource):
         found = Merchant.objects.filter(merchant_no__in=numbers, kind=Merchant.Kind.MERCHANT)
         self._merchants = {one.merchant_no: one for one in found}
         ids = [one.id for one in found]
+        self._without = contracts.without("portal:bank_accounts", merchant_ids=ids)
         self._holders = accounts.holders(merchant_ids=ids)
         known = BankAccount.objects.filter(merchant_id__in=ids).defer("number")
         self._known = {
@@ -79,6 +81,8 @@ class BankAccountSheet(sheet.SheetResource):
             return {"merchant_no": _("There is no such merchant.")}
         if merchant.status in (Merchant.Status.CLOSING, Merchant.Status.CLOSED):
             return {"merchant_no": _("The merchant is closed or closing.")}
+        if merchant.id in self._without:
+            return {"merchant_no": contracts.refusal()}
         row.merchant_id = merchant.id
         try:
             row.number = checks.account(row.number, row.kind)

@@ -19,6 +19,7 @@ from foundation.models import Approval, AuditEvent, FileImport, History, OutboxM
 from foundation.services import approval as approvals
 from foundation.services import file_import as imports
 from merchants.models import BankAccount, Merchant, MerchantContact
+from tests.factories import paper as papers
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import BankAccountFactory, MembershipFactory, MerchantFactory
 
@@ -96,6 +97,17 @@ class TestFaults:
             )  # fmt: skip
 
         assert [(one.column, one.value) for one in refused.value.faults] == [("number", "***")]
+
+
+class TestContracts:
+    def test_of_a_technical_service_take_no_bank_accounts_in(self) -> None:
+        technical = papers.approved(contract_type="TECHNICAL", products=["qr"])
+        held = MerchantFactory(name="店")
+        row = "{0.merchant_no},CORPORATE,1234567890{1},{0.name},工行,,CNY"
+
+        assert faults("bank-accounts", row.format(held, 1), row.format(technical, 2)) == [
+            (3, "merchant_no")
+        ]
 
 
 class TestMerchants:
