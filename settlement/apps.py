@@ -73,8 +73,9 @@ class SettlementConfig(AppConfig):
 def _listen() -> None:
     """React to what lower floors announce in the life of a merchant and of its facts."""
     from foundation import registries
-    from settlement.services import closing, due, run, schedule, standing_instruction
+    from settlement.services import closing, due, run, schedule, standing_instruction, transition
 
+    registries.webhook_events.register(transition.EVENT.name, transition.EVENT)
     registries.lifecycle_listeners.register("settlement.schedule", schedule.on_new_merchants)
     registries.lifecycle_listeners.register("settlement.same_day", schedule.on_capability)
     registries.lifecycle_listeners.register("settlement.due", due.on_calendar_year_loaded)

@@ -6,15 +6,20 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.errors import DomainError, NotFound
 from foundation import actor
+from foundation.registries import WebhookEvent
 from foundation.services import outbox
 from ledger.services import hold as holds
+from merchants.services import webhook_delivery as webhooks
+from merchants.services.webhook_delivery import News
 from settlement.models import PayoutAttempt, PayoutTransition, Withdrawal, WithdrawalTransition
 from settlement.models.payout import TRANSITIONS as PAYOUT_TRANSITIONS
 from settlement.models.withdrawal import TRANSITIONS as WITHDRAWAL_TRANSITIONS
 
+EVENT: Final = WebhookEvent("withdrawal.changed", gettext_lazy("the state of a withdrawal changed"))
 PAY: Final = "settlement.pay_withdrawal"
 CHANGED: Final = "settlement.withdrawal_changed"  # told to whoever waits for the end of it
 _NEWS: Final = frozenset(Withdrawal.Status) - {
@@ -49,6 +54,7 @@ def move_withdrawal(
     withdrawal.status, withdrawal.sequence = to, withdrawal.sequence + 1
     _save(withdrawal, fields)
     _step(withdrawal, str(before), str(to), reason, at)
+    _tell(withdrawal, at)
     if to in _NEWS:
         outbox.add(
             CHANGED,
@@ -121,6 +127,18 @@ def _save(row: Withdrawal | PayoutAttempt, fields: dict[str, Any]) -> None:
 
 def _ids(withdrawal: Withdrawal) -> dict[str, int]:
     return {"merchant_id": withdrawal.merchant_id, "withdrawal_id": withdrawal.id}
+
+
+def _tell(withdrawal: Withdrawal, at: datetime) -> None:
+    """Tell the merchant's own programs where it stands now (WHK-1, docs/rules/webhooks.md)."""
+    news = News(
+        withdrawal.merchant_id,
+        EVENT.name,
+        withdrawal.number,
+        str(withdrawal.status),
+        withdrawal.amount,
+    )
+    webhooks.tell([news], at=at)
 
 
 def _step(withdrawal: Withdrawal, before: str, after: str, reason: str, at: datetime) -> None:
