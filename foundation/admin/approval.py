@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -25,12 +27,13 @@ from foundation.admin.approval_order import SOONEST, InboxChangeList
 from foundation.admin.keyset import Keyset, KeysetAdmin, Search
 from foundation.admin.readonly import Step
 from foundation.admin.refusal import refused_page
-from foundation.admin.related import Link
+from foundation.admin.related import MERCHANT, Link
 from foundation.admin.waiting import changes
 from foundation.admin.work_items import decidable
 from foundation.models import Approval, User
 from foundation.registries import Risk
 from foundation.selectors import approval_subject
+from foundation.selectors import person as people
 from foundation.services import approval as approvals
 from foundation.services import attachment as attachments
 
@@ -99,10 +102,32 @@ class _State(
             "own": filters.Choice(_("proposed by me"), Q(state="PROPOSED"), SOONEST),
             "open": filters.Choice(_("waits for a checker"), Q(state="PROPOSED"), SOONEST),
             "risky": filters.Choice(_("waits, high risk"), _risky, SOONEST),
+            "all": filters.Choice(_("all, decided ones too"), Q()),
         },
     )
 ):
-    """What waits: for anybody, for the person who asks, of what he made, of high risk."""
+    """
+    What waits: for the person who asks, of what he made, for anybody, of high risk; or all.
+
+    Unasked it is what waits for the reader, for who decides nothing what waits for anybody; a
+    search looks through all.
+    """
+
+    def __init__(self, request: HttpRequest, params: Any, model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.unasked = "mine" if decidable(cast(User, request.user)) else "open"
+        if any(request.GET.get(name, "").strip() for name in (SEARCH_VAR, MERCHANT)):
+            self.unasked = "all"
+
+    def value(self) -> str:
+        """Return what was asked for."""
+        return str(super().value() or self.unasked)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Offer each by name, all of them too: no address stands for two things."""
+        for name, label in self.lookup_choices:
+            link = changelist.get_query_string({self.parameter_name: name})
+            yield {"selected": self.value() == name, "query_string": link, "display": label}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Approval]) -> QuerySet[Approval]:
         """Leave out, when asked, what this person may not decide or made himself."""
@@ -110,6 +135,7 @@ class _State(
         user = cast(User, request.user)
         if self.value() == "mine":
             found = found.filter(action__in=decidable(user)).exclude(maker_person=user.person_id)
+            found = found.exclude(decisions__checker_person=user.person_id)
         elif self.value() == "own":
             found = found.filter(maker_person=user.person_id)
         return found
@@ -162,8 +188,9 @@ class ApprovalAdmin(KeysetAdmin):
         "still_needed",
         "ends",
     )
-    list_select_related = ("merchant", "maker", "decisions")
+    list_select_related = ("merchant", "decisions")
     list_filter = (_State, _Kind, filters.merchant("-id"))
+    list_before_template = "admin/approval_list.html"
     searches = (Search("subject", in_book=True),)
     search_help_text = _("With a merchant: what the proposal is about, as it is called there")
     fields = (
@@ -308,9 +335,16 @@ class ApprovalAdmin(KeysetAdmin):
     @admin.display(description=_("decisions"))
     def decisions(self, row: Approval) -> str:
         """Who has decided what, in whose stead, and why."""
-        found = row.decisions.filter(merchant=row.merchant_id)
-        found = found.select_related("checker", "delegation__delegator").order_by("id")
-        return render_to_string("admin/decisions.html", {"decisions": found})
+        rows = row.decisions.filter(merchant=row.merchant_id).select_related("delegation")
+        found = list(rows.order_by("id"))
+        stood_for = [one.delegation.delegator_id for one in found if one.delegation]
+        names = people.names([*(one.checker_id for one in found), *stood_for])
+        named = [
+            (one, names[str(one.checker_id)],
+             one.delegation and names[str(one.delegation.delegator_id)])
+            for one in found
+        ]  # fmt: skip
+        return render_to_string("admin/decisions.html", {"decisions": named})
 
     def _open_steps(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
         """Offer the maker to withdraw and everybody else to decide; the service checks again."""

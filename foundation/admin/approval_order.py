@@ -9,6 +9,7 @@ from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
 
 from foundation import clock, registries
+from foundation.admin import columns
 from foundation.admin.keyset import Keyset, KeysetChangeList
 from foundation.models import Approval
 
@@ -18,7 +19,13 @@ _FAR: Final = timedelta(days=366)  # no ordinary proposal ends as late
 
 
 class InboxChangeList(KeysetChangeList):
-    """A list of proposals; of the open ones those that never end by themselves come first."""
+    """
+    A list of proposals; of the open ones those that never end by themselves come first.
+
+    `states` are the choices of the filter by state, which stand above the list.
+    """
+
+    states: list[Any]
 
     def get_results(self, request: HttpRequest) -> None:
         """Read one page; the first one begins with what leads, oldest first."""
@@ -26,9 +33,14 @@ class InboxChangeList(KeysetChangeList):
         if leading:
             self.queryset = self.queryset.exclude(id__in=[row.id for row in leading])
         super().get_results(request)
+        by_state = (
+            one for one in self.filter_specs if getattr(one, "parameter_name", "") == "state"
+        )
+        self.states = [choice for one in by_state for choice in one.choices(self)]
         if leading and not self.previous_url:
             relations: Any = self.list_select_related or ()
             prefetch_related_objects(leading, *relations)
+            columns.call_people(leading)
             self.result_list = [*leading, *self.result_list]
             self.result_count = self.full_result_count = len(self.result_list)
 

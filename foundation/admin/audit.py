@@ -20,7 +20,7 @@ MENU = [
 
 
 class NamedChangeList(KeysetChangeList):
-    """A list of acts with the user names of who acted, read in one statement for the page."""
+    """A list of acts with the names of who acted, read in one statement for the page."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Read one page, and the names on it."""
@@ -33,7 +33,7 @@ class NamedChangeList(KeysetChangeList):
 
 
 class ActsAdmin(KeysetAdmin):
-    """A list that says who acted by user name, not by key."""
+    """A list that says who acted by name, not by key."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the list with names."""

@@ -12,10 +12,13 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
 
+from foundation.models import User
 from foundation.money import Money
+from foundation.selectors import person as people
 
 Column = Callable[[Any], Any]
 Text = str | Promise
+_PEOPLE = "_people"  # on a row of a list: how the accounts of its page are called
 
 
 def grouped(money: Money) -> str:
@@ -99,6 +102,43 @@ def plain(name: str, label: Text) -> Column:
 
     show.__name__ = name
     return show
+
+
+def person(name: str, label: Text, *, link: bool = False) -> Column:
+    """
+    Return a column that shows the account in `name` by its person's name, linked where asked.
+
+    A list has read the names of its page in one statement (`call_people`).
+    """
+
+    @admin.display(description=label)  # type: ignore[arg-type]
+    def show(row: Any) -> str | None:
+        key = getattr(row, f"{name}_id")
+        if key is None:
+            return None
+        known = row.__dict__.get(_PEOPLE) or people.names([key])
+        called = known.get(str(key), str(key))
+        if not link:
+            return called
+        address = reverse("admin:foundation_user_change", args=[key])
+        return format_html('<a class="cell-link" href="{}">{}</a>', address, called)
+
+    show.__name__ = name
+    return show
+
+
+def accounts(model: type[Model]) -> list[str]:
+    """Return the columns of a table that hold somebody's account."""
+    return [field.name for field in model._meta.concrete_fields if field.related_model is User]
+
+
+def call_people(rows: list[Any]) -> None:
+    """Read how everybody on a page of a list is called, in one statement."""
+    columns = accounts(type(rows[0])) if rows else []
+    if columns:
+        known = people.names(getattr(row, f"{name}_id") for row in rows for name in columns)
+        for row in rows:
+            row.__dict__[_PEOPLE] = known
 
 
 def progress(done: str, total: str, label: Text) -> Column:

@@ -24,6 +24,7 @@ from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, Tuple
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from foundation.admin import columns
 from foundation.admin.readonly import ReadOnlyAdmin
 from foundation.admin.theme import ChangeList
 
@@ -183,6 +184,7 @@ class KeysetChangeList(ChangeList):
             page.reverse()
         relations: Any = self.list_select_related or ()
         prefetch_related_objects(page, *relations)
+        columns.call_people(page)
         for name in (AFTER, BEFORE):  # links of filters begin at the first page again
             self.params.pop(name, None)
             self.filter_params.pop(name, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -121,7 +121,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return every column, amounts as money, without secrets and the hidden ones."""
         if self.fields is not None:
-            return self.fields
+            return self._with_people(request, self.fields)
         names: list[Any] = []
         for field in self.model._meta.concrete_fields:
             if isinstance(field, (EncryptedTextField, BinaryField)) or field.name in self.hidden:
@@ -135,7 +135,25 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
                 names.append(self._amount(field))
             elif field.name != "xid8":
                 names.append(field.name)
-        return names
+        return self._with_people(request, names)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Call people by their names."""
+        return self._with_people(request, super().get_list_display(request), link=False)
+
+    def _with_people(
+        self, request: HttpRequest, names: Sequence[Any], *, link: bool | None = None
+    ) -> list[Any]:
+        """Put the names of people in place of their accounts; a link for who may follow it."""
+        if link is None:
+            link = request.user.has_perm("foundation.view_user")
+        own = [name for name in columns.accounts(self.model) if not hasattr(self, name)]
+        return [
+            columns.person(one, self.model._meta.get_field(one).verbose_name, link=link)
+            if isinstance(one, str) and one in own
+            else one
+            for one in names
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Everything is read-only."""

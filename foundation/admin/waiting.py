@@ -17,6 +17,7 @@ from foundation.admin.columns import grouped
 from foundation.fields import EncryptedTextField
 from foundation.models import Approval, Fact
 from foundation.selectors import approval_subject
+from foundation.selectors import person as people
 from foundation.selectors.house import house_id
 
 Subjects = Callable[[Any], Sequence[str]]
@@ -42,10 +43,12 @@ def waiting(request: HttpRequest, row: Model, subjects: Subjects | None) -> list
     """
     if isinstance(row, Approval) or not request.user.has_perm("foundation.view_approval"):
         return []
-    open_ones = _about(row, subjects).filter(state=Approval.State.PROPOSED).select_related("maker")
+    open_ones = _about(row, subjects).filter(state=Approval.State.PROPOSED)
     leading = When(action__in=registries.leading_kinds(), then=Value(0))
     ordered = open_ones.order_by(Case(leading, default=Value(1)), "expires_at", "id")
-    return [_shown(one) for one in ordered[:MOST]]
+    found = list(ordered[:MOST])
+    makers = people.names(one.maker_id for one in found)
+    return [_shown(one, makers[str(one.maker_id)]) for one in found]
 
 
 def subjects_of(row: Model) -> list[str]:
@@ -107,14 +110,14 @@ def _about(row: Model, subjects: Subjects | None) -> QuerySet[Approval]:
     return Approval.objects.filter(merchant=book, subject__in=named)
 
 
-def _shown(one: Approval) -> Waiting:
+def _shown(one: Approval, maker: str) -> Waiting:
     action = registries.approval_actions
     known = one.action in action
     moved = one.money_effect
     return Waiting(
         what=action.get(one.action).describe(one) if known else f"{one.action} {one.subject}",
         url=reverse("admin:foundation_approval_change", args=[one.pk]),
-        maker=str(one.maker),
+        maker=maker,
         age=timesince(one.proposed_at, clock.now()),
         money="" if moved is None else grouped(moved),
         changes=[change for change in changes(one) if change[1] != change[2]],

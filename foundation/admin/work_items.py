@@ -21,6 +21,7 @@ def approvals(user: User) -> Iterable[WorkItem]:
     open_ones = Approval.objects.filter(
         state=Approval.State.PROPOSED, action__in=decidable(user)
     ).exclude(maker_person=user.person_id)
+    open_ones = open_ones.exclude(decisions__checker_person=user.person_id)
     rows = open_ones.values("effect_currency").annotate(
         many=Count("id"), oldest=Min("proposed_at"), minor=Sum("effect_minor")
     )

@@ -13,7 +13,8 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from foundation import registries
-from foundation.models import Approval, ApprovalDecision, AuditEvent, History, User
+from foundation.models import Approval, ApprovalDecision, AuditEvent, History
+from foundation.selectors.person import names
 
 PAGE: Final = 30
 _USER: Final = re.compile(r"user:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -72,10 +73,9 @@ def page(
 
 
 def people(entries: Iterable[Any]) -> dict[str, str]:
-    """Return the user names of the actors of a page, in one statement."""
+    """Return how the actors of a page are called, in one statement."""
     keys = {one.actor.removeprefix("user:") for one in entries if _USER.fullmatch(one.actor)}
-    named = User.objects.filter(pk__in=keys).values_list("pk", "username")
-    return {f"user:{key}": name for key, name in named}
+    return {f"user:{key}": name for key, name in names(keys).items()}
 
 
 def _read(source: str, thing: Thing, before: int | None) -> list[Entry]:

@@ -14,8 +14,10 @@ from foundation.models import Approval, User
 from merchants.models import BankAccount
 from merchants.services import bank_account as bank_accounts
 from merchants.services import merchant_emergency as emergencies
+from tests.factories.approval import tier
 from tests.factories.foundation import UserFactory
 from tests.factories.merchants import BankAccountFactory
+from tests.foundation.colleagues import one_of
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -119,6 +121,8 @@ class TestInbox:
     @pytest.mark.parametrize(
         ("query", "found"),
         [
+            ("", 1),
+            ("state=all", 1),
             ("state=open", 1),
             ("state=mine", 1),
             ("state=own", 0),
@@ -132,6 +136,33 @@ class TestInbox:
         address = reverse("admin:foundation_approval_changelist") + f"?{query}"
 
         assert len(door(checker).get(address).context["cl"].result_list) == found
+
+    def test_shows_unasked_what_waits_for_the_reader(self, checker, maker, proposal):
+        def shown(user, query="") -> int:
+            address = reverse("admin:foundation_approval_changelist") + query
+            return len(door(user).get(address).context["cl"].result_list)
+
+        operator = one_of("operator")  # who decides nothing sees what waits for anybody
+        assert (shown(checker), shown(maker), shown(operator)) == (1, 0, 1)
+        decide(checker, proposal, "reject", reason="r")
+
+        assert (shown(checker), shown(operator), shown(checker, "?state=all")) == (0, 0, 1)
+        page = door(checker).get(reverse("admin:foundation_approval_changelist"))
+        assert 'href="?state=all"' in page.content.decode()
+
+    def test_leaves_out_what_the_reader_has_approved_already(self, checker, maker):
+        account = BankAccountFactory(status="UNVERIFIED", approved_payee=False, verified_at=None)
+        tier(bank_accounts.APPROVE, checkers_needed=2)
+        at = clock.now()
+        made = bank_accounts.propose(
+            merchant_id=account.merchant_id, bank_account_id=account.id, approved_payee=True,
+            reason="a letter", maker=maker, at=at, expires_at=at + timedelta(days=1),
+        )  # fmt: skip
+        decide(checker, made, "approve")
+
+        address = reverse("admin:foundation_approval_changelist")
+        assert not door(checker).get(address).context["cl"].result_list
+        assert "Proposals wait" not in door(checker).get(reverse("admin:index")).content.decode()
 
     def test_costs_the_same_for_one_and_for_twenty(self, checker, maker, proposal):
         def cost() -> int:
@@ -177,7 +208,7 @@ class TestThePageOfTheObject:
         (waits,) = door(checker).get(address).context["waiting"]
         text = door(checker).get(address).content.decode()
 
-        assert waits.maker == str(maker)
+        assert waits.maker == maker.person.name
         assert ("on the approved list", "no", "yes") in waits.changes
         assert "Waits for a checker" in text
         decide(checker, proposal, "approve")
