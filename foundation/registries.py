@@ -309,6 +309,7 @@ trail_providers: Registry[TrailProvider] = Registry("trail_providers")
 fact_namers: Registry[FactNamer] = Registry("fact_namers")
 cause_namers: Registry[CauseNamer] = Registry("cause_namers")
 cause_names: Registry[Promise] = Registry("cause_names")  # of kinds of causes and facts
+acts: Registry[Promise] = Registry("acts")  # what acts on the audit trail are called
 overview_panels: Registry[Callable[[datetime], Panel]] = Registry("overview_panels")
 # Whether there is or ever was money of a merchant in somebody's books.
 money_holders: Registry[Callable[[int], bool]] = Registry("money_holders")
@@ -336,6 +337,17 @@ def title_of(action: str) -> str:
 def leading_kinds() -> list[str]:
     """Return the kinds of proposals that have their effect already and wait for a decision."""
     return [name for name, one in approval_actions.items() if one.due is not None]
+
+
+def name_acts(named: Mapping[str, Promise]) -> None:
+    """Register what a package's acts on the audit trail are called."""
+    for action, title in named.items():
+        acts.register(action, title)
+
+
+def act_of(action: str) -> str:
+    """Return what an act is called; one that no package names any more as it is."""
+    return str(acts.get(action)) if action in acts else action
 
 
 def word_of(name: str) -> str:

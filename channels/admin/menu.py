@@ -11,6 +11,7 @@ from foundation.admin import menu
 def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
     from channels.admin import (
+        act,
         channel_terms,
         fee_rule,
         intake,
@@ -24,6 +25,7 @@ def fill() -> None:
         work_items,
     )
 
+    registries.name_acts(act.ACTS)
     nouns = (payment, refund, registration, fee_rule, product, intake)
     menu.register(_("Channels"), [line for noun in nouns for line in noun.MENU])
     registries.fact_pages.register("refund", "channels_refund_change")

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from foundation.admin import filters
+from foundation.admin import columns, filters
 from foundation.admin.keyset import Keyset, KeysetAdmin, KeysetChangeList, Search
 from foundation.models import AuditEvent, History
-from foundation.selectors import timeline
+from foundation.registries import act_of
+from foundation.selectors import approval_subject, timeline
 
 MENU = [
     ("foundation_auditevent_changelist", _("Audit trail"), "history", "foundation.view_auditevent"),
     ("foundation_history_changelist", _("Changes"), "difference", "foundation.view_history"),
 ]
+
+
+_OPERATIONS = {"INSERT": _("Made"), "UPDATE": _("Changed"), "DELETE": _("Deleted")}
+
+
+def _kind(code: str) -> str:
+    """Name a kind of object as its own page is called; another one as it is."""
+    model = approval_subject.models().get(code)
+    return code if model is None else str(model._meta.verbose_name)
+
+
+def _table(table: str) -> str:
+    """Name a table as its screen is called, with its own name behind."""
+    found = (model for model in apps.get_models() if model._meta.db_table == table)
+    return next((f"{model._meta.verbose_name} ({table})" for model in found), table)
 
 
 class NamedChangeList(KeysetChangeList):
@@ -52,10 +69,11 @@ class AuditEventAdmin(ActsAdmin):
     keyset = Keyset("-occurred_at", "-id")
     searches = (Search("request_id"), Search("object_id", in_book=True))
     search_help_text = _("Request id; with a merchant, also the object")
+    shown = {"action": columns.named("action", _("act"), lambda code: f"{act_of(code)} ({code})")}
     list_display = (
         "occurred_at",
-        "action",
-        "object_kind",
+        columns.named("action", _("act"), act_of),
+        columns.named("object_kind", _("object"), _kind),
         "object_id",
         "merchant",
         "who",
@@ -70,5 +88,12 @@ class HistoryAdmin(ActsAdmin):
     """Changes of rows, latest first."""
 
     keyset = Keyset("-changed_at", "-id")
-    list_display = ("changed_at", "table", "row_id", "operation", "who", "origin")
+    list_display = (
+        "changed_at",
+        columns.named("table", _("table"), _table),
+        "row_id",
+        columns.named("operation", _("change"), lambda code: str(_OPERATIONS.get(code, code))),
+        "who",
+        "origin",
+    )
     list_filter = (filters.exact("table", _("table"), "-row_id", "-id"),)

@@ -73,6 +73,7 @@ def _holder(permission: str) -> Callable[[HttpRequest], bool]:
 def fill() -> None:
     """Register foundation's screens, lines of the menu and queues. Called by `ready()`."""
     from foundation.admin import (
+        act,
         approval,
         approval_policy,
         audit,
@@ -92,6 +93,7 @@ def fill() -> None:
         work_items,
     )
 
+    registries.name_acts(act.ACTS)
     admin.site.add_page("find/", search.page, "find")  # type: ignore[attr-defined]
     admin.site.add_page("approval-tier/", approval_policy.tier_page, "foundation_tier")  # type: ignore[attr-defined]
     admin.site.add_page("lend/", delegation.lend_page, "foundation_lend")  # type: ignore[attr-defined]

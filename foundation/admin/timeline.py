@@ -44,25 +44,35 @@ def serve(
     place = _place(request.GET.get("after", ""))
     entries, onward = timeline.page(thing_of(row, subjects), sources=sources, after=place)
     names = timeline.people(entries)
-    secret = {*hidden, *_secret(type(row))}
+    sealed = _secret(type(row))
+    lines = ((one, _rows(one, hidden, sealed)) for one in entries)
     context = {
         **admin.site.each_context(request),
         "title": _("Timeline: %(name)s") % {"name": title},
         "back": reverse(_address(row), args=[row.pk]),
-        "lines": [(one, names.get(one.actor, one.actor), _rows(one, secret)) for one in entries],
+        "lines": [
+            (one, names.get(one.actor, one.actor), rows)
+            for one, rows in lines
+            if rows or (one.source, one.what) != ("change", "UPDATE")  # it would say nothing
+        ],
         "first": not place,
         "onward": "".join(f"{source}{last}" for source, last in (onward or {}).items()),
     }
     return TemplateResponse(request, "admin/timeline.html", context)
 
 
-def _rows(one: Entry, secret: set[str]) -> list[tuple[str, object, object]]:
-    whole = {**one.before, **one.after}
-    return [
-        (_(name.replace("_", " ")), _said(one.before.get(name)), _said(one.after.get(name)))
-        for name in whole
-        if name not in secret
-    ]
+def _rows(one: Entry, hidden: Sequence[str], sealed: set[str]) -> list[tuple[str, object, object]]:
+    """Return (field, before, after); of a sealed value only that another one was written."""
+    rows: list[tuple[str, object, object]] = []
+    for name in {**one.before, **one.after}:
+        spoken = _(name.replace("_", " "))
+        if name in hidden:
+            continue
+        if name not in sealed:
+            rows.append((spoken, _said(one.before.get(name)), _said(one.after.get(name))))
+        elif name in one.before and name in one.after:
+            rows.append((spoken, "***", _("written anew, not shown")))
+    return rows
 
 
 def _said(value: object) -> object:
@@ -74,7 +84,7 @@ def _said(value: object) -> object:
 
 
 def _secret(model: type[Model]) -> set[str]:
-    """Return the columns that no page shows."""
+    """Return the columns whose values no page shows."""
     return {
         str(field.column)
         for field in model._meta.concrete_fields

@@ -119,8 +119,8 @@ def _change(row: History) -> Entry:
 
 def _act(row: AuditEvent) -> Entry:
     return Entry(
-        "act", row.pk, row.occurred_at, row.actor, row.origin, row.request_id, row.action, row.note,
-        row.before or {}, row.after or {},
+        "act", row.pk, row.occurred_at, row.actor, row.origin, row.request_id,
+        registries.act_of(row.action), row.note, row.before or {}, row.after or {},
     )  # fmt: skip
 
 

@@ -11,8 +11,9 @@ from foundation.admin import menu
 
 def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
-    from ledger.admin import account, chart, figures, hold, journal, trial_balance
+    from ledger.admin import account, act, chart, figures, hold, journal, trial_balance
 
+    registries.name_acts(act.ACTS)
     admin.site.add_page(  # type: ignore[attr-defined]
         "ledger/trial-balance/", trial_balance.page, "ledger_trial_balance"
     )

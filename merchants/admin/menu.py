@@ -12,6 +12,7 @@ from foundation.admin import menu
 def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
     from merchants.admin import (
+        act,
         agent,
         agent_propose,
         api_key,
@@ -65,6 +66,7 @@ def fill() -> None:
         verification,
     )
     menu.register(_("Merchants"), [line for noun in nouns for line in noun.MENU])
+    registries.name_acts(act.ACTS)
 
 
 def _offer() -> None:

@@ -12,6 +12,7 @@ from foundation.admin import menu
 def fill() -> None:
     """Register the package's screens. Called by `ready()`."""
     from settlement.admin import (
+        act,
         closing,
         due,
         figures,
@@ -28,6 +29,7 @@ def fill() -> None:
         work_items,
     )
 
+    registries.name_acts(act.ACTS)
     admin.site.add_page(  # type: ignore[attr-defined]
         "payments/<int:payment_id>/trail/", payment_trail.page, "settlement_payment_trail"
     )

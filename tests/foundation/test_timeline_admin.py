@@ -11,8 +11,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
 from foundation import actor, clock
+from foundation.admin import timeline as timelines
 from foundation.admin.readonly import ReadOnlyAdmin
 from foundation.models import User
 from foundation.selectors import timeline
@@ -70,7 +72,8 @@ class TestTheTimeline:
         assert "192.0.2.7" in text
         assert "request-7" in text
         assert "a letter" in text
-        assert "bank_account.disable" in text
+        assert "Bank account switched off" in text
+        assert "bank_account.disable" not in text
         assert "Approved by a checker" in text
 
     def test_shows_no_secret(self, account):
@@ -78,6 +81,26 @@ class TestTheTimeline:
 
         assert NUMBER not in text
         assert "number_hash" not in text
+
+    def test_leaves_out_a_change_of_which_nothing_is_shown(self, account, monkeypatch):
+        def changes() -> int:
+            lines = client_of(boss()).get(address(account)).context["lines"]
+            return sum(one.what == "UPDATE" for one, _who, _rows in lines)
+
+        assert changes() == 2
+        columns = [field.column for field in BankAccount._meta.concrete_fields]
+        monkeypatch.setattr(type(admin.site._registry[BankAccount]), "hidden", columns)
+
+        assert changes() == 0
+
+    def test_says_of_a_sealed_value_that_another_one_was_written(self):
+        one = timeline.Entry(
+            "change", 1, clock.now(), "a", "", "", "UPDATE", "", {"number": "***"}, {"number": "*"}
+        )  # fmt: skip
+        with translation.override("en"):
+            (row,) = timelines._rows(one, (), {"number"})
+
+        assert row == ("number", "***", "written anew, not shown")
 
     def test_of_another_thing_shows_nothing_of_it(self, account):
         other = BankAccountFactory(number="6225880212340001")
@@ -153,5 +176,6 @@ def test_the_lists_of_acts_and_changes_name_who_acted(name):
 
     text = client_of(reader).get(reverse(f"admin:foundation_{name}_changelist")).content.decode()
 
-    assert "clerk.ann" in text
+    assert f"{clerk.person.name} (clerk.ann)" in text
     assert f"user:{clerk.pk}" not in text
+    assert ("Bank account added" if name == "auditevent" else "(merchants_bank_account)") in text
