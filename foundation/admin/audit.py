@@ -43,9 +43,13 @@ class NamedChangeList(KeysetChangeList):
         """Read one page, and the names on it."""
         super().get_results(request)
         rows = list(self.result_list)
-        names = timeline.people(rows)
+        accounts = [
+            f"user:{row.object_id}" for row in rows if getattr(row, "object_kind", "") == "user"
+        ]
+        names = timeline.people([*(row.actor for row in rows), *accounts])
         for row in rows:
             row.acted_by = names.get(row.actor, row.actor)
+            row.called = names.get(f"user:{getattr(row, 'object_id', '')}")
         self.result_list = rows
 
 
@@ -73,14 +77,19 @@ class AuditEventAdmin(ActsAdmin):
     list_display = (
         "occurred_at",
         columns.named("action", _("act"), act_of),
-        columns.named("object_kind", _("object"), _kind),
-        "object_id",
+        columns.named("object_kind", _("kind of object"), _kind),
+        "about",
         "merchant",
         "who",
         "origin",
     )
     list_select_related = ("merchant",)
     list_filter = (filters.merchant(),)
+
+    @admin.display(description=_("object"))
+    def about(self, row: Any) -> str:
+        """Call an account by its person, all else by its own number."""
+        return str(row.called or row.object_id)
 
 
 @admin.register(History)

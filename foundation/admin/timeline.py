@@ -43,7 +43,7 @@ def serve(
     sources = timeline.SOURCES if sees else timeline.SOURCES[:2]
     place = _place(request.GET.get("after", ""))
     entries, onward = timeline.page(thing_of(row, subjects), sources=sources, after=place)
-    names = timeline.people(entries)
+    names = timeline.people(one.actor for one in entries)
     sealed = _secret(type(row))
     lines = ((one, _rows(one, hidden, sealed)) for one in entries)
     context = {

@@ -72,9 +72,9 @@ def page(
     return shown, place
 
 
-def people(entries: Iterable[Any]) -> dict[str, str]:
+def people(actors: Iterable[str]) -> dict[str, str]:
     """Return how the actors of a page are called, in one statement."""
-    keys = {one.actor.removeprefix("user:") for one in entries if _USER.fullmatch(one.actor)}
+    keys = {one.removeprefix("user:") for one in actors if _USER.fullmatch(one)}
     return {f"user:{key}": name for key, name in names(keys).items()}
 
 
