@@ -6,6 +6,8 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Final
 
+from axes.handlers.proxy import AxesProxyHandler
+
 from foundation.models import GuessCount, SignIn, User
 from foundation.models.guess_count import FREE
 from foundation.services import second_factor as second_factors
@@ -69,8 +71,12 @@ def right(*, key: str) -> None:
 
 
 def forget(*, username: str) -> None:
-    """Begin the count of unknown devices anew: the account has another password (SIG-12)."""
+    """
+    Begin the counts of unknown devices and of addresses anew: the account has another password,
+    for which its owner need not wait an hour (SIG-12, SIG-13).
+    """
     right(key=_key(username, ""))
+    AxesProxyHandler.reset_attempts(username=username)
 
 
 def purge(*, at: datetime) -> int:

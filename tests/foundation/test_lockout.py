@@ -259,6 +259,15 @@ class TestManyAddresses:
 
         assert knock(door, user, made.password, REMOTE_ADDR="203.0.113.9") == 302
 
+    def test_so_does_the_lock_of_an_address(self, door: str) -> None:
+        user, at = account(door), clock.now()
+        said = [knock(door, user, f"wrong {number}") for number in range(5)]
+        assert (said[-1], knock(door, user, portal.PASSWORD)) == (429, 429)
+
+        made = accounts.ensure(username=user.username, staff=user.is_staff, rotate=True, at=at)
+
+        assert knock(door, user, made.password) == 302
+
 
 @pytest.mark.parametrize("door", DOORS)
 class TestManyAddressesAtOnce:
