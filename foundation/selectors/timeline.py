@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Final
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from foundation import registries
 from foundation.models import Approval, ApprovalDecision, AuditEvent, History
@@ -75,7 +76,8 @@ def page(
 def people(actors: Iterable[str]) -> dict[str, str]:
     """Return how the actors of a page are called, in one statement."""
     keys = {one.removeprefix("user:") for one in actors if _USER.fullmatch(one)}
-    return {f"user:{key}": name for key, name in names(keys).items()}
+    called = {f"user:{key}": name for key, name in names(keys).items()}
+    return {**called, "anonymous": gettext("not signed in")}
 
 
 def _read(source: str, thing: Thing, before: int | None) -> list[Entry]:
