@@ -11,5 +11,6 @@ if TYPE_CHECKING:
     from django.utils.functional import Promise
 
 ACTS: Final[Mapping[str, Promise]] = {
+    "channel.terms": pgettext_lazy("act", "Terms of a channel changed"),
     "fees.import": pgettext_lazy("act", "Fees imported from a file"),
 }

@@ -57,4 +57,11 @@ ACTS: Final[Mapping[str, Promise]] = {
     "payment_password.reset": pgettext_lazy("act", "Forgotten payment password set anew"),
     "payment_password.set": pgettext_lazy("act", "Payment password set"),
     "verification_rule.change": pgettext_lazy("act", "Rule of the matrix changed"),
+    "webhook.choose": pgettext_lazy("act", "Events of a webhook chosen"),
+    "webhook.create": pgettext_lazy("act", "Webhook made"),
+    "webhook.pause": pgettext_lazy("act", "Webhook paused"),
+    "webhook.remove": pgettext_lazy("act", "Webhook removed"),
+    "webhook.replay": pgettext_lazy("act", "Webhook message sent again"),
+    "webhook.resume": pgettext_lazy("act", "Webhook resumed"),
+    "webhook.rotate": pgettext_lazy("act", "Webhook given a new secret"),
 }

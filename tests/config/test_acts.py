@@ -20,6 +20,9 @@ BY_NAME = {
     "document.download",
     "payment_password.change",
     "payment_password.reset",
+    "webhook.choose",
+    "webhook.remove",
+    "webhook.resume",
 }
 
 
