@@ -43,7 +43,7 @@ class WebhookDeliveryAdmin(KeysetAdmin):
     """Deliveries, latest first."""
 
     list_display = (
-        "public_id",
+        columns.plain("public_id", _("event id")),
         "event",
         "merchant",
         "object_number",
