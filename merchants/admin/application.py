@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 
 from foundation import clock
 from foundation.admin import columns, filters
+from foundation.admin.filters import Choice
 from foundation.admin.keyset import KeysetAdmin, Search
 from foundation.admin.waiting import changes as proposed_changes
 from foundation.models import Approval, User
@@ -97,6 +98,16 @@ class ApplicationAdmin(KeysetAdmin):
         filters.states("state", gettext_lazy("state"), Application.State.choices),
         filters.states("kind", pgettext_lazy("application", "kind"), Application.Kind.choices),
         filters.exact("registration_no", gettext_lazy("registration number")),
+        filters.choices(
+            "shares",
+            gettext_lazy("Shares a number"),
+            {
+                "stopped": Choice(
+                    gettext_lazy("with what was refused or is frozen"),
+                    lambda: Q(pk__in=twins.with_stopped_kin()),
+                )
+            },
+        ),
     )
     searches = (Search("number", prefix=True), Search("registration_no"))
     search_help_text = gettext_lazy("Application number from its beginning, or registration number")

@@ -75,6 +75,7 @@ def _offer() -> None:
 
     registries.work_items.register("merchants.emergency", merchant_emergency.undecided)
     registries.work_items.register("merchants.damaged_papers", work_items.damaged_papers)
+    registries.work_items.register("merchants.shares", work_items.shares_with_stopped)
     registries.work_items.register("merchants.to_call", work_items.to_call)
     registries.work_items.register("merchants.to_review", work_items.to_review)
     registries.work_items.register("merchants.in_review", work_items.in_review)

@@ -13,6 +13,7 @@ from foundation.models import Approval, User
 from foundation.money import Money
 from foundation.registries import WorkItem
 from merchants.models import Application, BankAccount, Confirmation, Document
+from merchants.selectors import application_twin as twins
 from merchants.selectors.application import house_id
 from merchants.services import confirmation as confirmations
 
@@ -93,6 +94,22 @@ def to_call(user: User) -> Iterable[WorkItem]:
             ),
             url=reverse("admin:merchants_confirmation_changelist") + "?state=WAITING",
             permission="merchants.call_back",
+        )
+
+
+def shares_with_stopped(user: User) -> Iterable[WorkItem]:
+    """Applications that share a number with a refused one or with a frozen merchant (LNK-8)."""
+    waiting = twins.with_stopped_kin()
+    if waiting:
+        found = Application.objects.filter(merchant_id=house_id(), id__in=waiting)
+        yield WorkItem(
+            title=_("Applications share a number with what was refused or is frozen"),
+            count=len(waiting),
+            oldest_at=found.aggregate(oldest=Min("created_at"))["oldest"],
+            at_stake=(),
+            url=reverse("admin:merchants_application_changelist") + "?shares=stopped",
+            permission="merchants.view_link",
+            urgent=True,
         )
 
 

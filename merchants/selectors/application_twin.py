@@ -10,12 +10,15 @@ from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from foundation import sql
 from foundation.models.user import of_mailbox
+from foundation.selectors.house import house_id
 from merchants.models import Application, BankAccount, Merchant
 from merchants.models.application_party import ApplicationContact, ApplicationOwner
 from merchants.selectors.application import Whole
 
 MOST: Final = 20  # of each kind
+WATCHED: Final = 500  # applications that wait, the latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,17 @@ class Twin:
 def twins(of: Whole) -> list[Twin]:
     """Return everything this application shares with others, bounded. Rule: APP-13."""
     return [*_registration(of), *_account(of), *_owners(of), *_phones(of), *_emails(of)]
+
+
+def with_stopped_kin() -> list[int]:
+    """
+    Return the applications waiting for a decision, of the latest WATCHED, that share a number with
+    a refused application or a frozen merchant; the same merchant's own left out. Two statements.
+    Rule: LNK-8 (docs/rules/links.md).
+    """
+    statement = sql.load("merchants", "application_stopped_kin")
+    found = sql.rows(statement, {"house": house_id(), "most": WATCHED})
+    return [int(row["id"]) for row in found]
 
 
 def _registration(of: Whole) -> Iterator[Twin]:
