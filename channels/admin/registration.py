@@ -46,7 +46,6 @@ _MOST_CHANNELS = 200
 _TEXT = _("The channel's text")
 _TEXT_READ = _("The channel's text (the merchant reads it)")
 _BY_NEWS = Keyset("moved_at", "id")
-_BY_CHANGE = Keyset("outdated_at", "id")
 _OUTDATED = Q(outdated_at__isnull=False, state__in=[State.SUBMITTED, State.APPROVED])
 
 
@@ -167,7 +166,7 @@ class RegistrationAdmin(KeysetAdmin):
                 **{one.value: Choice(one.label, Q(state=one), _BY_NEWS) for one in State},
                 "SILENT": Choice(_("no news from the channel for too long"), _silent, _BY_NEWS),
                 "OUTDATED": Choice(
-                    _("the channel knows the merchant as before a change"), _OUTDATED, _BY_CHANGE
+                    _("the channel knows the merchant as before a change"), _OUTDATED
                 ),
             },
         ),
