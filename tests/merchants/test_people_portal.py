@@ -176,12 +176,12 @@ class TestPeople:
     ) -> None:
         address = reverse("portal:people", args=[merchant.id])
         client.get(address)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             client.get(address)
         for n in range(15):
             portal.member(merchant, username=f"colleague{n}")
 
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             page = client.get(address).content.decode()
 
         assert page.count("colleague") == 15
