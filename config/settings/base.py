@@ -188,7 +188,10 @@ UNFOLD: dict[str, Any] = {
         ]
     },
     "STYLES": [lambda request: static("admin_door/admin.css")],
-    "SCRIPTS": [lambda request: static("both_doors/focus.js")],
+    "SCRIPTS": [
+        lambda request: static("both_doors/focus.js"),
+        lambda request: static("admin_door/file_field.js"),
+    ],
     "SIDEBAR": {"navigation": "foundation.admin.menu.navigation"},
     "COLORS": {
         "primary": {
