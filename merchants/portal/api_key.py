@@ -23,6 +23,7 @@ from merchants.portal import verification
 from merchants.portal.access import MemberRequest, for_members
 from merchants.selectors import api_key as selectors
 from merchants.services import api_key as api_keys
+from merchants.services import own_act
 from merchants.services import own_key as own_keys
 
 MOST_NETWORKS = 20
@@ -204,7 +205,7 @@ def _step(request: MemberRequest, operation: str, payee: str, given: Any) -> ver
     return verification.Step(
         request.member,
         operation=operation,
-        amount=own_keys.NOTHING,
+        amount=own_act.NOTHING,
         payee=payee,
         at=clock.now(),
         given=given,

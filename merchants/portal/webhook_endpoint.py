@@ -23,7 +23,7 @@ from merchants.portal import verification
 from merchants.portal.access import MemberRequest, for_members
 from merchants.portal.api_key import RotationForm
 from merchants.selectors import webhook_endpoint as selectors
-from merchants.services import own_webhook
+from merchants.services import own_act, own_webhook
 from merchants.services import webhook_endpoint as endpoints
 
 _PAGE = 50
@@ -272,7 +272,7 @@ def _step(request: MemberRequest, operation: str, payee: str, given: Any) -> ver
     return verification.Step(
         request.member,
         operation=operation,
-        amount=own_webhook.NOTHING,
+        amount=own_act.NOTHING,
         payee=payee,
         at=clock.now(),
         given=given,

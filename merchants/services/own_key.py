@@ -9,17 +9,14 @@ from typing import Final
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from config.errors import NotFound
 from foundation.models import User
-from foundation.money import Money
-from merchants.models import Ability, ApiKey, Merchant
+from merchants.models import ApiKey
 from merchants.services import api_key as api_keys
-from merchants.services import membership as memberships
 from merchants.services import verification_token as tokens
+from merchants.services.own_act import consume, managed
 
 CREATE: Final = "api_key.create"  # as verification tokens name it
 SHOW: Final = "api_key.show"
-NOTHING: Final = Money(0, "CNY")  # no money moves
 MOST: Final = 50  # keys in use of one merchant
 OVERLAPS: Final = (timedelta(0), timedelta(days=1), timedelta(days=7), timedelta(days=30))
 
@@ -55,9 +52,9 @@ def create(
     Rule:   KEY-7 (docs/rules/verification.md).
     """
     with transaction.atomic():
-        merchant = _managed(merchant_id, by)
+        merchant = managed(merchant_id, by)
         named = meant(name=name, scopes=scopes, networks=networks, expires_at=expires_at)
-        _consume(merchant_id, by, token, CREATE, named, at)
+        consume(merchant_id, by, token, CREATE, named, at)
         require_free_name(merchant_id=merchant_id, name=name)
         if expires_at is not None and expires_at <= at:
             raise api_keys.KeyMalformed(_("This day is over."), field="expires_on")
@@ -91,8 +88,8 @@ def rotate(
     Raises: NotFound, Forbidden, TokenRefused, KeyRefused. Rule: KEY-3, KEY-7.
     """
     with transaction.atomic():
-        _managed(merchant_id, by)
-        _consume(merchant_id, by, token, SHOW, rotation(key_id, overlap), at)
+        managed(merchant_id, by)
+        consume(merchant_id, by, token, SHOW, rotation(key_id, overlap), at)
         until = at + overlap if overlap else None
         return api_keys.rotate(merchant_id=merchant_id, key_id=key_id, old_until=until)
 
@@ -106,27 +103,5 @@ def revoke(*, merchant_id: int, by: User, key_id: int) -> ApiKey:
     """
     Switch a key off for good; it takes away, so nothing is verified. Raises NotFound, Forbidden.
     """
-    _managed(merchant_id, by)
+    managed(merchant_id, by)
     return api_keys.revoke(merchant_id=merchant_id, key_id=key_id)
-
-
-def _managed(merchant_id: int, by: User) -> Merchant:
-    memberships.require(merchant_id=merchant_id, user=by, ability=Ability.MANAGE)
-    merchant = Merchant.objects.filter(id=merchant_id).first()
-    if merchant is None:
-        raise NotFound(_("There is no such merchant."))
-    return merchant
-
-
-def _consume(
-    merchant_id: int, by: User, token: str, operation: str, payee: str, at: datetime
-) -> None:
-    tokens.consume(
-        merchant_id=merchant_id,
-        user=by,
-        token=token,
-        operation=operation,
-        amount=NOTHING,
-        payee=payee,
-        at=at,
-    )

@@ -10,19 +10,16 @@ from typing import Final
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from config.errors import NotFound
 from foundation import actor
 from foundation.models import User
-from foundation.money import Money
-from merchants.models import Ability, Merchant, WebhookDelivery, WebhookEndpoint
-from merchants.services import membership as memberships
+from merchants.models import WebhookDelivery, WebhookEndpoint
 from merchants.services import verification_token as tokens
 from merchants.services import webhook_delivery as deliveries
 from merchants.services import webhook_endpoint as endpoints
+from merchants.services.own_act import consume, managed
 
 CREATE: Final = "webhook.create"  # as verification tokens name it
 SHOW: Final = "webhook.show"
-NOTHING: Final = Money(0, "CNY")  # no money moves
 OVERLAPS: Final = (timedelta(0), timedelta(days=1), timedelta(days=7), timedelta(days=30))
 OWNER: Final = WebhookEndpoint.PausedBy.OWNER
 
@@ -42,9 +39,9 @@ def create(
     Rule:   WHK-5 (docs/rules/webhooks.md).
     """
     with transaction.atomic():
-        merchant = _managed(merchant_id, by)
+        merchant = managed(merchant_id, by)
         url, events = endpoints.meant(url=url, events=events)
-        _consume(merchant_id, by, token, CREATE, meant(url=url, events=events), at)
+        consume(merchant_id, by, token, CREATE, meant(url=url, events=events), at)
         return endpoints.create(merchant=merchant, url=url, events=events, at=at)
 
 
@@ -57,8 +54,8 @@ def rotate(
     Raises: NotFound, Forbidden, TokenRefused, EndpointRefused. Rule: WHK-5, WHK-6.
     """
     with transaction.atomic():
-        _managed(merchant_id, by)
-        _consume(merchant_id, by, token, SHOW, rotation(endpoint_id, overlap), at)
+        managed(merchant_id, by)
+        consume(merchant_id, by, token, SHOW, rotation(endpoint_id, overlap), at)
         until = at + overlap if overlap else None
         return endpoints.rotate(merchant_id=merchant_id, endpoint_id=endpoint_id, old_until=until)
 
@@ -70,25 +67,25 @@ def rotation(endpoint_id: int, overlap: timedelta) -> str:
 
 def choose(*, merchant_id: int, by: User, endpoint_id: int, events: Iterable[str]) -> None:
     """Change which events an address that was verified is told of. As endpoints.choose."""
-    _managed(merchant_id, by)
+    managed(merchant_id, by)
     endpoints.choose(merchant_id=merchant_id, endpoint_id=endpoint_id, events=events)
 
 
 def pause(*, merchant_id: int, by: User, endpoint_id: int) -> None:
     """Tell it nothing until it is resumed. Raises NotFound, Forbidden, EndpointRefused."""
-    _managed(merchant_id, by)
+    managed(merchant_id, by)
     endpoints.pause(merchant_id=merchant_id, endpoint_id=endpoint_id, by=OWNER)
 
 
 def resume(*, merchant_id: int, by: User, endpoint_id: int) -> None:
     """Tell it again, unless the institution paused it. As endpoints.resume."""
-    _managed(merchant_id, by)
+    managed(merchant_id, by)
     endpoints.resume(merchant_id=merchant_id, endpoint_id=endpoint_id, by=OWNER)
 
 
 def remove(*, merchant_id: int, by: User, endpoint_id: int) -> None:
     """Remove it for good. Raises NotFound, Forbidden, EndpointRefused."""
-    _managed(merchant_id, by)
+    managed(merchant_id, by)
     endpoints.remove(merchant_id=merchant_id, endpoint_id=endpoint_id)
 
 
@@ -98,7 +95,7 @@ def send_test(*, merchant_id: int, by: User, endpoint_id: int, at: datetime) -> 
 
     Raises: NotFound, Forbidden, EndpointRefused. Rule: WHK-14.
     """
-    _managed(merchant_id, by)
+    managed(merchant_id, by)
     with transaction.atomic():
         endpoint = endpoints.locked(merchant_id, endpoint_id)
         waiting = WebhookDelivery.objects.filter(
@@ -129,27 +126,5 @@ def send_test(*, merchant_id: int, by: User, endpoint_id: int, at: datetime) -> 
 
 def replay(*, merchant_id: int, by: User, delivery_id: int, at: datetime) -> WebhookDelivery:
     """Send a delivery again. Raises NotFound, Forbidden, NotReplayable. Rule: WHK-11."""
-    _managed(merchant_id, by)
+    managed(merchant_id, by)
     return deliveries.replay(merchant_id=merchant_id, delivery_id=delivery_id, at=at)
-
-
-def _managed(merchant_id: int, by: User) -> Merchant:
-    memberships.require(merchant_id=merchant_id, user=by, ability=Ability.MANAGE)
-    merchant = Merchant.objects.filter(id=merchant_id).first()
-    if merchant is None:
-        raise NotFound(_("There is no such merchant."))
-    return merchant
-
-
-def _consume(
-    merchant_id: int, by: User, token: str, operation: str, payee: str, at: datetime
-) -> None:
-    tokens.consume(
-        merchant_id=merchant_id,
-        user=by,
-        token=token,
-        operation=operation,
-        amount=NOTHING,
-        payee=payee,
-        at=at,
-    )

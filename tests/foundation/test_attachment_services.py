@@ -223,7 +223,7 @@ class TestDownload:
         client = client_of(UserFactory(is_staff=True, is_superuser=True))
         page = reverse("admin:foundation_approval_change", args=[one.pk])
 
-        with django_assert_max_num_queries(18):
+        with django_assert_max_num_queries(21):
             text = client.get(page).content.decode()
 
         assert hashlib.sha256(PDF).hexdigest() in text
