@@ -124,9 +124,9 @@ class TestStatement:
     ):
         address = f"/portal/{merchant.id}/statement?account=pending-CNY"
 
-        with django_assert_num_queries(8):  # and the modules of the contract
+        with django_assert_num_queries(9):  # and the modules of the contract, and what was taken
             reader.get(address)
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             reader.get(f"{address}&below=4.0")
 
     def test_is_empty_in_words_for_a_new_merchant(self, client, db):

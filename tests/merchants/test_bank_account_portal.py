@@ -123,9 +123,9 @@ class TestThePages:
     ) -> None:
         address = f"/portal/{owner.merchant_id}/bank-accounts/"
         BankAccountFactory(merchant=owner.merchant)
-        with django_assert_num_queries(7):  # two of them ask what the contract opens
+        with django_assert_num_queries(8):  # two of them ask what the contract opens
             browser.get(address)
         for _ in range(5):
             BankAccountFactory(merchant=owner.merchant)
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             browser.get(address)

@@ -95,5 +95,5 @@ class TestAProposal:
         page = reverse("admin:foundation_approval_change", args=[approval.pk])
         client.get(page)
 
-        with django_assert_max_num_queries(30):
+        with django_assert_max_num_queries(32):
             client.get(page)
